@@ -1,0 +1,7 @@
+// Package tiers keeps immutable objects. Store is the seam: one place that holds
+// objects by key (a directory, later a bucket). Every Store and every wrapper of
+// one passes the conformance suite in tiers/tiertest.
+//
+// Objects never change once they are written: Put of an existing key is success
+// and changes nothing.
+package tiers
