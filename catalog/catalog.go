@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/rdfs/rdfs/catalog/kv"
@@ -48,6 +49,8 @@ type Catalog struct {
 	count     Counters
 
 	recent recentEpochs
+
+	next atomic.Uint64 // inode number
 }
 
 // Counters are totals that the catalog keeps up to date.
@@ -107,7 +110,8 @@ func (c *Catalog) load(id string) error {
 	if !fresh {
 		return nil
 	}
-	c.epoch, c.count.NextInode = 1, uint64(Root)+1
+	c.epoch = 1
+	c.next.Store(uint64(Root) + 1)
 	now := TimeOf(c.now())
 	err = c.Update(func(tx *Tx) error {
 		var v writer
@@ -131,6 +135,7 @@ func (c *Catalog) loadCounters(tx *kv.Tx) error {
 	for _, f := range c.count.fields() {
 		*f = r.uint()
 	}
+	c.next.Store(c.count.NextInode)
 	if c.epoch < 2 || c.count.NextInode <= uint64(Root) {
 		return fmt.Errorf("catalog: counters: %w: run `rdfs check`", blob.ErrCorrupt)
 	}
@@ -166,6 +171,7 @@ func (c *Catalog) closeEpoch(tx *kv.Tx) {
 	var w writer
 	w.uint(uint64(c.epoch))
 	w.int(int64(now))
+	c.count.NextInode = c.next.Load()
 	for _, f := range c.count.fields() {
 		w.uint(*f)
 	}
@@ -189,15 +195,17 @@ func (c *Catalog) Update(fn func(*Tx) error) error {
 		tx := Tx{kv: k, c: c, at: Live}
 		before := c.count
 		if err := fn(&tx); err != nil {
-			next := c.count.NextInode // numbers given out in vain are not given out again
 			c.count = before
-			c.count.NextInode = next
 			return err
 		}
 		c.feed = append(c.feed, tx.feed...)
 		return nil
 	})
 }
+
+// NewInode returns a number that no inode and no file had before. A number that is
+// not used in an Update may be given out again after a crash.
+func (c *Catalog) NewInode() Inode { return Inode(c.next.Add(1) - 1) }
 
 // Sync returns when every Update that returned before is durable.
 func (c *Catalog) Sync(ctx context.Context) error { return c.db.Sync(ctx) }

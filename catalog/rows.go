@@ -191,6 +191,7 @@ func (d *Draft) encode(w *writer) {
 	w.str(d.Program)
 	w.bool(d.Detached)
 	w.int(int64(d.Mtime))
+	w.uint(uint64(d.Also))
 }
 
 func (d *Draft) decode(b []byte) error {
@@ -202,6 +203,7 @@ func (d *Draft) decode(b []byte) error {
 	d.Program = r.str()
 	d.Detached = r.uint() != 0
 	d.Mtime = Time(r.int())
+	d.Also = FileID(r.uint())
 	return r.done("draft row")
 }
 

@@ -115,11 +115,7 @@ func (t *Tx) scan(prefix, from []byte, yield func(key, payload []byte) bool) {
 }
 
 // NewInode returns a number that no inode and no file had before.
-func (t *Tx) NewInode() Inode {
-	n := t.c.count.NextInode
-	t.c.count.NextInode++
-	return Inode(n)
-}
+func (t *Tx) NewInode() Inode { return t.c.NewInode() }
 
 // Node returns the node row of i.
 func (t *Tx) Node(i Inode) (n Node, err error) {

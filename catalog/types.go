@@ -107,7 +107,8 @@ type Draft struct {
 	// Detached: the node has gone on (it was replaced, removed or truncated); the
 	// bytes are a finished save that still has to become a version of File.
 	Detached bool
-	Mtime    Time // of a detached draft's content
+	Mtime    Time   // of a detached draft's content
+	Also     FileID // another file whose version the bytes are as well; 0: none
 }
 
 // Pack describes an immutable object in the tiers.

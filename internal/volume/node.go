@@ -34,10 +34,11 @@ type node struct {
 	// the kernel changed since the row was written.
 	seen     stamp
 	over     overlay
-	pristine bool  // the draft holds the row's sealed content, byte for byte
-	poison   error // an fsync of this draft failed
-	changes  int   // counts what must be durable before an fsync of the node returns
-	durable  int   // the value of changes that is durable
+	pristine bool   // the draft holds the row's sealed content, byte for byte
+	copied   copied // the draft is a copy of a sealed content
+	poison   error  // an fsync of this draft failed
+	changes  int    // counts what must be durable before an fsync of the node returns
+	durable  int    // the value of changes that is durable
 
 	orphan *orphan // not nil when the node has no name and is open
 	job    *job    // that will seal the draft; nil when there is none

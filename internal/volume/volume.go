@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -73,12 +72,12 @@ type Volume struct {
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
+	chores chores
 	sealer *sealer
 	who    programs
 	gen    atomic.Uint32
 	ctx    context.Context // ends when the volume closes
 	cancel context.CancelFunc
-	wg     sync.WaitGroup // goroutines that end with ctx
 
 	passthrough atomic.Bool
 	notifier    atomic.Pointer[Notifier]
@@ -153,7 +152,7 @@ func (v *Volume) Close(ctx context.Context, progress func(Progress)) error {
 func (v *Volume) stop() error {
 	v.cancel()
 	v.sealer.stop()
-	v.wg.Wait()
+	v.chores.wait()
 	err := v.cache.Close()
 	err = errors.Join(err, v.cat.Close())
 	v.drafts.close()
