@@ -17,10 +17,9 @@ import (
 // is returned only after eviction was tried.
 func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) {
 	k = k.norm()
-	var err error
-	for range settleTries { // the file may be removed before it is opened
-		var size int64
-		size, err = c.fetches.do(ctx, keyID{k, id}, func(ctx context.Context) (int64, error) {
+	wrap := func(err error) error { return fmt.Errorf("cache: fetch %s (content %s): %w", k, id.Short(), err) }
+	for range settleTries {
+		size, err := c.fetches.do(ctx, keyID{k, id}, func(ctx context.Context) (int64, error) {
 			size, err := c.fetch(ctx, k, id)
 			if errors.Is(err, unix.ENOSPC) && c.makeRoom(ctx, k, size) {
 				size, err = c.fetch(ctx, k, id)
@@ -28,14 +27,17 @@ func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) 
 			return size, err
 		})
 		if err != nil {
-			return nil, fmt.Errorf("cache: fetch %s (content %s): %w", k, id.Short(), err)
+			return nil, wrap(err)
 		}
-		var f *os.File
-		if f, err = c.get(k, id, size, os.O_RDONLY); err == nil || !errors.Is(err, blob.ErrNotFound) {
-			return f, err
+		f, err := c.get(k, id, size, os.O_RDONLY)
+		if err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, blob.ErrNotFound) {
+			return nil, wrap(err)
 		}
 	}
-	return nil, err
+	return nil, wrap(errGone) // not ErrNotFound: the source has it
 }
 
 // fetch brings the content back if it is not here, and returns its size.
