@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -255,17 +256,27 @@ func (v *Volume) resize(n *node, size int64) error {
 	return nil
 }
 
-// Statfs returns the space of the disk under the drafts, in bytes, and inodes.
-func (v *Volume) Statfs() (total, free, avail int64, files, ffree uint64, err error) {
+// Space is what statfs(2) shows of the disk under the drafts.
+type Space struct {
+	Total, Free, Avail int64 // bytes
+	Files, FilesFree   uint64
+}
+
+// Statfs returns the space that the drive has.
+func (v *Volume) Statfs() (Space, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(v.o.DraftDir, &st); err != nil {
-		return 0, 0, 0, 0, 0, &os.PathError{Op: "statfs", Path: v.o.DraftDir, Err: err}
+		return Space{}, &os.PathError{Op: "statfs", Path: v.o.DraftDir, Err: err}
 	}
-	v.cat.View(func(tx *catalog.Tx) error { files = tx.Counters().Nodes; return nil })
+	var nodes uint64
+	v.cat.View(func(tx *catalog.Tx) error { nodes = tx.Counters().Nodes; return nil })
 	b := int64(st.Bsize)
-	return int64(st.Blocks) * b, int64(st.Bfree) * b, int64(st.Bavail) * b, files + st.Ffree, st.Ffree, nil
+	return Space{Total: int64(st.Blocks) * b, Free: int64(st.Bfree) * b, Avail: int64(st.Bavail) * b,
+		Files: nodes + st.Ffree, FilesFree: st.Ffree}, nil
 }
 
 func versionName(seq catalog.Seq, t catalog.Time, ext string) string {
 	return fmt.Sprintf("%04d_%s%s", seq, t.Time().Truncate(time.Second).Format("2006-01-02T15-04-05Z"), ext)
 }
+
+func versionSeq(ver *catalog.Version) string { return strconv.FormatUint(uint64(ver.Seq), 10) }

@@ -26,9 +26,9 @@ import (
 // node gets a draft that is served by us until the last handle is gone.
 
 const (
-	// smallFile is the size in bytes up to which reading through the page cache is
+	// SmallFile is the size in bytes up to which reading through the page cache is
 	// cheaper than the system calls of passthrough.
-	smallFile = 128 << 10
+	SmallFile = 128 << 10
 	// fetchWhole is the size in bytes up to which evicted content is brought back
 	// before open returns.
 	fetchWhole = 4 << 20
@@ -119,7 +119,7 @@ func (v *Volume) openRead(ctx context.Context, n *node) error {
 			}
 			n.pass = v.passthrough.Load()
 			return nil
-		case row.Size <= smallFile:
+		case row.Size <= SmallFile:
 			n.pass = false
 			return nil
 		}

@@ -189,7 +189,16 @@ func (v *Volume) hasChunk(id blob.ID) (has bool) {
 	return has
 }
 
+// Now returns the time by the volume's clock.
+func (v *Volume) Now() catalog.Time { return v.timeNow() }
+
+// DraftDir returns the directory that holds the files the kernel writes to.
+func (v *Volume) DraftDir() string { return v.o.DraftDir }
+
 func (v *Volume) timeNow() catalog.Time { return catalog.TimeOf(v.now()) }
 
 // Forget tells that the door knows the inode no more.
 func (v *Volume) Forget(i catalog.Inode) { v.ghosts.drop(i) }
+
+// Passthrough reports whether the kernel uses the backing files itself.
+func (v *Volume) Passthrough() bool { return v.passthrough.Load() }
