@@ -22,6 +22,7 @@ type Options struct {
 	Self      string // program that serves the loopback: `Self loopback DIR MNT`; empty: measure without it
 	NoPlain   bool   // for measurements of the drive alone
 	Keep      bool   // leave the test bed where it is
+	Warm      bool   // never empty the machine's caches: cold sections are warm
 	Requests  bool   // count FUSE requests through the kernel's tracepoint (needs root)
 	Rounds    int    // 0: five
 	Scale     float64

@@ -3,7 +3,6 @@ package bench
 import (
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ type Report struct {
 	Time    time.Time `json:"time"`
 	Kernel  string    `json:"kernel"`
 	CPUs    int       `json:"cpus"`
-	Root    bool      `json:"root"` // cold sections are cold only as root
+	Cold    bool      `json:"cold"` // cold sections were cold, which needs root
 	Image   bool      `json:"image"`
 	Rounds  int       `json:"rounds"`
 	Scale   float64   `json:"scale"`
@@ -93,7 +92,7 @@ type Report struct {
 func newReport(b *Bed) *Report {
 	var u unix.Utsname
 	unix.Uname(&u)
-	return &Report{Time: time.Now(), Kernel: unix.ByteSliceToString(u.Release[:]), CPUs: runtime.NumCPU(), Root: os.Geteuid() == 0,
+	return &Report{Time: time.Now(), Kernel: unix.ByteSliceToString(u.Release[:]), CPUs: runtime.NumCPU(), Cold: b.coldness(),
 		Image: b.image != nil, Rounds: b.opts.Rounds, Scale: b.opts.Scale}
 }
 
@@ -108,8 +107,8 @@ func (r *Report) WriteTable(w io.Writer) error {
 	if r.Image {
 		fmt.Fprint(w, ", fresh ext4 in a loop image")
 	}
-	if !r.Root {
-		fmt.Fprint(w, ", NOT ROOT: cold is warm")
+	if !r.Cold {
+		fmt.Fprint(w, ", caches not emptied: cold is warm")
 	}
 	fmt.Fprint(w, "\n\n")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

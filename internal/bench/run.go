@@ -36,10 +36,14 @@ func (b *Bed) Compare(ctx context.Context, workloads []Workload) (*Report, error
 		}
 		res.summarize()
 		rep.Results = append(rep.Results, res)
-		b.log.Info("measured", "workload", wl.Name, "plain", res.Median[Plain], "loopback", res.Median[Loopback], "drive", res.Median[Drive], "verdict", res.Verdict)
+		b.log.Info("measured", "workload", wl.Name, "unit", wl.Unit, "plain", number(res.Median[Plain]),
+			"loopback", number(res.Median[Loopback]), "drive", number(res.Median[Drive]), "verdict", res.Verdict)
 	}
 	return rep, nil
 }
+
+// coldness reports whether caches can be emptied.
+func (b *Bed) coldness() bool { return os.Geteuid() == 0 && !b.opts.Warm }
 
 func (b *Bed) sample(wl Workload, d *directory, round int) Sample {
 	w := &Work{Dir: d.path, Round: round, Scale: b.opts.Scale, Tar: b.tar, Bed: b, dir: d}
@@ -52,7 +56,7 @@ func (b *Bed) sample(wl Workload, d *directory, round int) Sample {
 		if err := b.settle(); err != nil {
 			return 0, fmt.Errorf("settle: %w", err)
 		}
-		if wl.Cold && os.Geteuid() == 0 {
+		if wl.Cold && b.coldness() {
 			if err := dropCaches(); err != nil {
 				return 0, fmt.Errorf("drop caches: %w", err)
 			}

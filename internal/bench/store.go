@@ -20,7 +20,7 @@ func (b *Bed) Store(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	figures := []Figure{{Name: "512 MiB of noise: stored", Value: float64(first.stored) / mib, Unit: "MiB"}}
+	figures := []Figure{{Name: "512 MiB of noise: stored", Value: float64(first.stored) / mib, Unit: "MiB", AtLeast: 512}}
 
 	// Five extents of 1 MiB, not aligned to anything.
 	f, err := os.OpenFile(file, os.O_RDWR, 0)

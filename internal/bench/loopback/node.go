@@ -89,7 +89,10 @@ func (n *node) Create(ctx context.Context, name string, flags, mode uint32, out 
 		return nil, nil, 0, errno
 	}
 	h := n.open(ch.StableAttr().Ino, fh.(*fs.LoopbackFile), passthrough, flags)
-	n.entry(ch, out, 0)
+	out.SetEntryTimeout(long)
+	// Unlike elsewhere, although the file is open for writing: an empty file has nothing to map, and whatever gives it a page,
+	// or maps it, makes the kernel ask again. Zero would cost a GETATTR before the first write.
+	out.SetAttrTimeout(long)
 	return ch, h, fuse.FOPEN_KEEP_CACHE | fuse.FOPEN_NOFLUSH, 0
 }
 
