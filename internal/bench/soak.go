@@ -13,19 +13,24 @@ import (
 )
 
 // Soak saves files without pause for a time, as fast as the drive takes them, and watches the daemon's memory and what waits to be
-// sealed. A twentieth of each file is new and the rest repeats, so that an hour of saving fits on the disk while everything is
-// still cut and hashed.
+// sealed. What is new takes a third of the free space, and the rest repeats, so that an hour of saving fits on the disk while
+// everything is still cut and hashed.
 func (b *Bed) Soak(ctx context.Context, length time.Duration) ([]Figure, error) {
 	dir := filepath.Join(b.drive.mnt, "soak")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
+	st, err := b.drive.status()
+	if err != nil {
+		return nil, fmt.Errorf("bench: %w", err)
+	}
+	fresh := min(1, float64(st.FreeBytes)/3/(600*mib*length.Seconds()))
 	saving, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	var saved atomic.Int64
 	var slowest atomic.Int64 // nanoseconds of one MiB
 	failed := make(chan error, 1)
-	go func() { failed <- saveUntil(saving, dir, &saved, &slowest) }()
+	go func() { failed <- saveUntil(saving, dir, fresh, &saved, &slowest) }()
 
 	var samples []soakSample
 	begin := time.Now()
@@ -67,6 +72,7 @@ func (b *Bed) Soak(ctx context.Context, length time.Duration) ([]Figure, error) 
 	// Memory and queue are bounded if the second half of the time needs no more than the first did; 64 MB are noise.
 	first, second := soakMost(samples[:len(samples)/2]), soakMost(samples[len(samples)/2:])
 	return []Figure{
+		{Name: "part of it never saved before", Value: fresh, Unit: ""},
 		{Name: "saved", Value: float64(saved.Load()) / mib / elapsed.Seconds(), Unit: "MiB/s"},
 		{Name: "longest wait for one MiB", Value: float64(slowest.Load()) / 1e6, Unit: "ms"},
 		{Name: "memory (RSS), most", Value: float64(max(first.rss, second.rss)) / 1e6, Unit: "MB", AtMost: 400},
@@ -93,8 +99,9 @@ func soakMost(samples []soakSample) soakSample {
 	return m
 }
 
-// saveUntil saves files of 1 KiB to 64 MiB over one another until the context ends.
-func saveUntil(ctx context.Context, dir string, saved, slowest *atomic.Int64) error {
+// saveUntil saves files of 1 KiB to 64 MiB over one another until the context ends. Of their pieces, the part fresh was never
+// saved before.
+func saveUntil(ctx context.Context, dir string, fresh float64, saved, slowest *atomic.Int64) error {
 	const names = 200
 	rng := rand.New(rand.NewPCG(21, 21))
 	pool := append(smoothFloats(96<<20, 22), csvText(32<<20, 23)...)
@@ -109,7 +116,7 @@ func saveUntil(ctx context.Context, dir string, saved, slowest *atomic.Int64) er
 		start := rng.IntN(8) * (len(pool) - size) / 8 &^ 4095
 		for off := 0; off < size; off += mib {
 			piece := pool[start+off : start+min(off+mib, size)]
-			if rng.IntN(20) == 0 {
+			if rng.Float64() < fresh {
 				piece = append([]byte(nil), piece...)
 				for i := 0; i+8 <= len(piece); i += 512 {
 					binary.LittleEndian.PutUint64(piece[i:], n<<32+uint64(off+i))
