@@ -188,7 +188,7 @@ func findDrive(ctx context.Context, named, build string) (string, error) {
 	case "none":
 		return "", nil
 	case "":
-		if _, err := os.Stat("cmd/rdfs"); err != nil {
+		if sources, _ := filepath.Glob("cmd/rdfs/*.go"); len(sources) == 0 {
 			return "", nil
 		}
 		bin := filepath.Join(build, "rdfs")
