@@ -104,7 +104,7 @@ func attr(i catalog.Inode, row *catalog.Node) Attr {
 	a := Attr{Node: *row, Ino: i}
 	switch {
 	case row.IsRegular():
-		a.Blocks = (row.Size + 511) / 512
+		a.Blocks = blocks(row.Size)
 	case row.Type() == catalog.TypeSymlink:
 		a.Size = int64(len(row.Target))
 	case row.IsDir():
@@ -112,6 +112,9 @@ func attr(i catalog.Inode, row *catalog.Node) Attr {
 	}
 	return a
 }
+
+// blocks returns how many blocks of 512 bytes a file of a size takes on disk.
+func blocks(size int64) int64 { return (size + 4095) / 4096 * 8 }
 
 // overlaid returns the attributes of an inode whose row was just read, with what
 // the kernel changed since if the node is in use.
