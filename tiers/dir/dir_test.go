@@ -2,6 +2,7 @@ package dir
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rdfs/rdfs/internal/blob"
@@ -256,9 +258,56 @@ func TestPowerLossNeverLosesWhatWasPut(t *testing.T) {
 			check("after put of " + key)
 		}
 	}
-	if crashes < 2000 {
+	if crashes < 1500 {
 		t.Errorf("only %d crashes were tried", crashes)
 	}
+}
+
+// Two Puts of one key: the second starts when the first has seen that the key is
+// free, and must still leave the first one's bytes alone.
+func TestASecondPutOfAKeyWaitsForTheFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *Store
+		second := make(chan error, 1)
+		started, impatient := false, errors.New("not tried")
+		fsys := disk.NewFaulty(disk.NewCrash(), func(op disk.Op, name string) error {
+			if op != disk.OpCreate || started || !strings.HasSuffix(name, "k") {
+				return nil
+			}
+			started = true
+			go func() { second <- s.Put(t.Context(), "k", strings.NewReader("second"), 6) }()
+			synctest.Wait() // it is finished, or waits for us
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			impatient = s.Put(ctx, "k", strings.NewReader("second"), 6)
+			return nil
+		})
+		s = newStore(t, "/tier", Options{FS: fsys})
+		put(t, s, "k", "first!")
+		if err := <-second; err != nil {
+			t.Errorf("the second: %v", err)
+		}
+		if !errors.Is(impatient, context.DeadlineExceeded) {
+			t.Errorf("one with a deadline: got %v, want %v", impatient, context.DeadlineExceeded)
+		}
+		got := make([]byte, 6)
+		if err := s.ReadAt(t.Context(), "k", got, 0); err != nil || string(got) != "first!" {
+			t.Errorf("got %q, %v; want the first one's bytes", got, err)
+		}
+	})
+}
+
+func TestADirectoryThatWasRemovedByHandIsMadeAgain(t *testing.T) {
+	path := t.TempDir()
+	s := newStore(t, path, Options{})
+	put(t, s, "packs/01/a", "x")
+	if err := os.RemoveAll(filepath.Join(path, "packs")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(t.Context(), "packs/01/b", strings.NewReader("x"), 1); errors.Is(err, blob.ErrOffline) {
+		t.Errorf("got %v; the tier is there", err)
+	}
+	put(t, s, "packs/01/b", "x") // at the second attempt at the latest
 }
 
 func TestOpenFilesAreBounded(t *testing.T) {
