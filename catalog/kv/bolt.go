@@ -26,6 +26,8 @@ type BoltOptions struct {
 	Timeout time.Duration // how long to wait for another process that has the file open; default 500 ms
 	Reserve int64         // bytes held back on the disk for the last commits when it is full; default 16 MiB, less than 0: none
 	Logger  *slog.Logger  // default: quiet
+
+	mapSize int // tests: instead of mapMax
 }
 
 const (
@@ -86,7 +88,10 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	e := &boltEngine{path: path, log: o.Logger, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
-	for size := mapMax; ; size /= 2 {
+	if o.mapSize == 0 {
+		o.mapSize = mapMax
+	}
+	for size := o.mapSize; ; size /= 2 {
 		e.db, e.file, err = openBolt(path, o.Timeout, size)
 		if err == nil || !errors.Is(err, syscall.ENOMEM) || size <= mapMin {
 			break
@@ -109,18 +114,19 @@ func openBolt(path string, timeout time.Duration, size int) (db *bolt.DB, f *os.
 	defer func(onFault bool) {
 		r := recover()
 		debug.SetPanicOnFault(onFault)
-		if r != nil {
-			err = fmt.Errorf("%w: %v", blob.ErrCorrupt, r)
+		if r == nil {
+			return
 		}
-		if err != nil && f != nil {
-			f.Close() // after a panic bbolt still has it, and the lock on it
+		err = fmt.Errorf("%w: %v", blob.ErrCorrupt, r)
+		if f != nil {
+			letGo(f) // after an error bbolt has closed it, after a panic not
 		}
 	}(debug.SetPanicOnFault(true))
 	db, err = bolt.Open(path, 0o600, &bolt.Options{
 		Timeout:         timeout,
 		FreelistType:    bolt.FreelistMapType,
 		InitialMmapSize: size,
-		MaxSize:         size, // so that it fails instead of mapping again, which would wait for our own snapshots
+		MaxSize:         size - 1, // so that it fails instead of mapping again, which would wait for our own snapshots
 		NoStatistics:    true,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var err error
@@ -138,6 +144,12 @@ func openBolt(path string, timeout time.Duration, size int) (db *bolt.DB, f *os.
 		return nil, f, fmt.Errorf("%w: %w", blob.ErrCorrupt, err)
 	}
 	return nil, f, err
+}
+
+// letGo closes a file that bbolt cannot close any more. The mapping stays until
+// the process ends, and would hold the lock as long.
+func letGo(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
 }
 
 // isTooSmall recognises a file cut off within its first pages, for which bbolt
@@ -218,7 +230,7 @@ func (e *boltEngine) CopyTo(w io.Writer) (err error) {
 // Close leaves the reserve behind for the next start.
 func (e *boltEngine) Close() error {
 	if e.isBroken() != nil {
-		return e.file.Close() // lets the lock on the file go; the mapping stays until the process ends
+		return letGo(e.file)
 	}
 	if err := e.db.Close(); err != nil {
 		return fmt.Errorf("close %s: %w", e.path, err)

@@ -55,16 +55,16 @@ func (db *DB) due(retried time.Time) (wait time.Duration, convoy bool) {
 	case db.active.rows.Len() == 0:
 		return -1, false
 	case db.wanted >= db.active.gen:
-		return 0, db.waiting > 1 || db.served > 1
+		return 0, db.active.syncs > 1 || db.served > 1
 	case db.active.rows.Len() >= db.o.MaxRows, db.bytes.Load() > db.o.MaxBytes:
 		return 0, false
 	}
 	return max(0, db.o.Interval-now.Sub(db.active.born)), false
 }
 
-// gather gives the Syncs that the last commit released the time to come back, so
-// that they share the next one. Without it, the first to return starts a commit
-// that all others miss. It ends as soon as as many wait as were released.
+// gather gives the Syncs that waited when the last commit ended, for it or for
+// the next, the time to come back, so that they share one. Without it, the first to return starts a commit
+// that all others miss. It ends as soon as as many wait as then did.
 func (db *DB) gather() {
 	db.mu.RLock()
 	window := min(time.Millisecond, db.lastTook/8)
@@ -73,7 +73,7 @@ func (db *DB) gather() {
 	defer timer.Stop()
 	for {
 		db.mu.RLock()
-		all := db.waiting >= db.served
+		all := db.active.syncs >= db.served
 		db.mu.RUnlock()
 		if all {
 			return
@@ -95,16 +95,14 @@ func (db *DB) commitGroup() {
 	if group == nil && err == nil {
 		return
 	}
-	var took time.Duration
+	start := db.o.Now()
 	var base Snapshot
 	if err == nil && !group.prepared && db.o.BeforeCommit != nil {
 		err = db.o.BeforeCommit()
 	}
 	if err == nil {
 		group.prepared = true
-		start := db.o.Now()
 		err = db.engine.Commit(group.all())
-		took = db.o.Now().Sub(start)
 	}
 	if err == nil {
 		base, err = db.engine.Snapshot()
@@ -116,14 +114,14 @@ func (db *DB) commitGroup() {
 	case err == nil:
 		db.served = 0
 		if db.wanted >= group.gen {
-			db.served = db.waiting
+			db.served = group.syncs + db.active.syncs
 		}
 		db.base, db.frozen, db.retry = base, nil, nil
 		db.durable = group.gen
 		db.rows -= group.rows.Len()
 		db.bytes.Add(-group.bytes)
 		db.commits++
-		db.lastTook = took
+		db.lastTook = db.o.Now().Sub(start)
 	case group != nil && errors.Is(err, ErrRetry):
 		if db.retry == nil {
 			db.log.Error("commit failed, the changes stay in memory", "rows", db.rows, "err", err)

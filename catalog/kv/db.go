@@ -50,7 +50,6 @@ type DB struct {
 	attempt  chan struct{} // closed and replaced when an attempt to commit has ended
 	durable  uint64        // every group up to this one is durable
 	wanted   uint64        // a Sync waits for groups up to this one
-	waiting  int           // Syncs that wait
 	closing  bool          // no more Updates and Syncs
 	closed   bool          // no more Views
 	commits  uint64
@@ -170,18 +169,16 @@ func (db *DB) Sync(ctx context.Context) error {
 	if err := db.dead(); err != nil {
 		return fmt.Errorf("sync %s: %w", db.engine.Name(), err)
 	}
-	var target uint64
-	switch {
-	case db.active.rows.Len() > 0:
-		target = db.active.gen
-	case db.frozen != nil:
-		target = db.frozen.gen
-	default:
+	group := db.active
+	if group.rows.Len() == 0 {
+		group = db.frozen
+	}
+	if group == nil {
 		return nil
 	}
-	db.waiting++
-	defer func() { db.waiting-- }()
-	db.wanted = max(db.wanted, target)
+	group.syncs++
+	defer func() { group.syncs-- }()
+	db.wanted = max(db.wanted, group.gen)
 	db.wake()
 	for {
 		ended := db.attempt
@@ -194,7 +191,7 @@ func (db *DB) Sync(ctx context.Context) error {
 		}
 		db.mu.Lock()
 		switch {
-		case db.durable >= target:
+		case db.durable >= group.gen:
 			return nil
 		case db.poison != nil:
 			err = db.poison
@@ -225,7 +222,7 @@ func (db *DB) Err() error {
 type Stats struct {
 	EngineBytes  int64         // in use by the engine
 	Commits      uint64        // groups made durable
-	LastCommit   time.Duration // how long the last one took in the engine
+	LastCommit   time.Duration // how long the last one took, BeforeCommit included
 	PendingRows  int
 	PendingBytes int64 // memory, estimated
 }

@@ -20,6 +20,7 @@ type table struct {
 	born     time.Time // when the first row came
 	bytes    int64     // keys, values and rowCost
 	prepared bool      // BeforeCommit has returned nil for it
+	syncs    int       // how many Syncs wait for it; changes under the write lock, also when frozen
 	rows     btree.Map[string, []byte]
 }
 
