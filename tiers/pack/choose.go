@@ -2,7 +2,6 @@ package pack
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -141,37 +140,3 @@ func fold(h [][256]uint32) [][256]uint32 {
 	}
 	return h[:half]
 }
-
-// meanEntropy returns the mean of the planes' entropies in bits per byte, corrected
-// for how small the samples are (Miller and Madow). n is the bytes of all planes.
-func meanEntropy(planes [][256]uint32, n int) float32 {
-	per := float64(n / len(planes))
-	var sum float32
-	used := 0
-	for k := range planes {
-		for _, c := range &planes[k] {
-			if c != 0 {
-				used++
-				sum += cLog2(c)
-			}
-		}
-	}
-	mean := float64(sum) / float64(n)
-	bias := float64(used-len(planes)) / float64(len(planes)) / (2 * per * math.Ln2)
-	return float32(math.Log2(per) - mean + bias)
-}
-
-// cLog2 returns c * log2(c).
-func cLog2(c uint32) float32 {
-	if int(c) < len(cLog2Table) {
-		return cLog2Table[c]
-	}
-	return float32(float64(c) * math.Log2(float64(c)))
-}
-
-var cLog2Table = func() (t [1024]float32) {
-	for c := 1; c < len(t); c++ {
-		t[c] = float32(float64(c) * math.Log2(float64(c)))
-	}
-	return t
-}()

@@ -1,20 +1,16 @@
 package pack
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/klauspost/compress/huff0"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
-
-// planeFrame is the plane length from which each plane of a shuffled chunk gets a
-// zstd frame of its own. Planes differ: with a frame each, an incompressible one
-// is copied and does not spoil the statistics of its neighbours. In short planes
-// the headers would cost more than that wins.
-const planeFrame = 4 << 10
 
 // keep is the part of the raw size, in 1/32, that compression has to stay below:
 // a chunk that shrinks less is stored as it is, which is faster to read.
@@ -38,7 +34,9 @@ func width(k blob.Kind) int {
 // use.
 type Encoder struct {
 	zstd    *zstd.Encoder
-	scratch []byte
+	huff    huff0.Scratch
+	hist    [2][256]uint32
+	scratch []byte // a shuffled chunk
 }
 
 // NewEncoder returns an Encoder.
@@ -51,7 +49,7 @@ func NewEncoder() *Encoder {
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	return &Encoder{zstd: z}
+	return &Encoder{zstd: z, huff: huff0.Scratch{Reuse: huff0.ReusePolicyNone}}
 }
 
 // Encode appends to dst the payload of raw as the given kind, or raw itself as
@@ -73,18 +71,6 @@ func (e *Encoder) Encode(dst, raw []byte, kind blob.Kind) ([]byte, blob.Kind) {
 		return append(dst[:at], raw...), blob.Raw
 	}
 	return dst, kind
-}
-
-func (e *Encoder) planes(dst, shuffled []byte, w int) []byte {
-	n := len(shuffled) / w
-	if n < planeFrame {
-		return e.zstd.EncodeAll(shuffled, dst)
-	}
-	for range w - 1 {
-		dst = e.zstd.EncodeAll(shuffled[:n], dst)
-		shuffled = shuffled[n:]
-	}
-	return e.zstd.EncodeAll(shuffled, dst) // with what is left over
 }
 
 // A decoder holds what Decode needs besides its arguments.
@@ -143,7 +129,12 @@ func decompress(dst, stored []byte, w int) error {
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
 	out := dst[:0:len(dst)]
+	var diffs byte // the planes that hold differences
 	if w > 1 {
+		if len(stored) == 0 || stored[0]>>w != 0 {
+			return errors.New("it says that planes are differences that it has not")
+		}
+		diffs, stored = stored[0], stored[1:]
 		d.scratch = slices.Grow(d.scratch[:0], len(dst))
 		out = d.scratch[:0:len(dst)]
 	}
@@ -155,6 +146,12 @@ func decompress(dst, stored []byte, w int) error {
 		return fmt.Errorf("it has %d bytes, not %d", len(got), len(dst))
 	}
 	if w > 1 {
+		n := len(got) / w
+		for k := range w {
+			if diffs>>k&1 != 0 {
+				sums(got[k*n : (k+1)*n])
+			}
+		}
 		unshuffle(dst, got, w)
 	} else if &got[0] != &dst[0] {
 		copy(dst, got)

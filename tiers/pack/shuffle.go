@@ -7,52 +7,25 @@ import "encoding/binary"
 // is. Exponents and high bytes of neighbouring numbers are alike; side by side
 // they compress.
 //
-// The loops move 8 elements at a time through a transposition of bytes in
-// registers. dst and src have the same length and do not overlap.
+// Eight elements at a time are transposed in registers. The position of a byte
+// in them is a number of word bits and byte bits; swap32, swap16 and swap8 of two
+// words exchange the bit in which the words differ with one of the three byte bits.
+// A transposition is a permutation of these bits, and so a few exchanges; they are
+// undone in the opposite order.
 
+// shuffle fills dst from src. They have the same length and do not overlap.
 func shuffle(dst, src []byte, width int) {
 	n := len(src) / width
-	i := 0
+	done := 0
 	switch width {
 	case 2:
-		p0, p1 := dst[:n], dst[n:2*n]
-		for ; i+8 <= n; i += 8 {
-			s := src[2*i : 2*i+16 : 2*i+16]
-			a, b := gather2(binary.LittleEndian.Uint64(s)), gather2(binary.LittleEndian.Uint64(s[8:]))
-			binary.LittleEndian.PutUint64(p0[i:], a&lo32|b<<32)
-			binary.LittleEndian.PutUint64(p1[i:], a>>32|b&^lo32)
-		}
+		done = shuffle2(dst, src, n)
 	case 4:
-		p0, p1, p2, p3 := dst[:n], dst[n:2*n], dst[2*n:3*n], dst[3*n:4*n]
-		for ; i+8 <= n; i += 8 {
-			s := src[4*i : 4*i+32 : 4*i+32]
-			a, b := gather4(binary.LittleEndian.Uint64(s)), gather4(binary.LittleEndian.Uint64(s[8:]))
-			c, d := gather4(binary.LittleEndian.Uint64(s[16:])), gather4(binary.LittleEndian.Uint64(s[24:]))
-			a, b, c, d = transpose16(a, b, c, d)
-			binary.LittleEndian.PutUint64(p0[i:], a)
-			binary.LittleEndian.PutUint64(p1[i:], b)
-			binary.LittleEndian.PutUint64(p2[i:], c)
-			binary.LittleEndian.PutUint64(p3[i:], d)
-		}
+		done = shuffle4(dst, src, n)
 	case 8:
-		for ; i+8 <= n; i += 8 {
-			s := src[8*i : 8*i+64 : 8*i+64]
-			a, b, c, d, e, f, g, h := transpose8(
-				binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint64(s[8:]),
-				binary.LittleEndian.Uint64(s[16:]), binary.LittleEndian.Uint64(s[24:]),
-				binary.LittleEndian.Uint64(s[32:]), binary.LittleEndian.Uint64(s[40:]),
-				binary.LittleEndian.Uint64(s[48:]), binary.LittleEndian.Uint64(s[56:]))
-			binary.LittleEndian.PutUint64(dst[i:], a)
-			binary.LittleEndian.PutUint64(dst[n+i:], b)
-			binary.LittleEndian.PutUint64(dst[2*n+i:], c)
-			binary.LittleEndian.PutUint64(dst[3*n+i:], d)
-			binary.LittleEndian.PutUint64(dst[4*n+i:], e)
-			binary.LittleEndian.PutUint64(dst[5*n+i:], f)
-			binary.LittleEndian.PutUint64(dst[6*n+i:], g)
-			binary.LittleEndian.PutUint64(dst[7*n+i:], h)
-		}
+		done = shuffle8(dst, src, n)
 	}
-	for ; i < n; i++ {
+	for i := done; i < n; i++ {
 		for k := range width {
 			dst[k*n+i] = src[i*width+k]
 		}
@@ -60,54 +33,200 @@ func shuffle(dst, src []byte, width int) {
 	copy(dst[n*width:], src[n*width:])
 }
 
+// unshuffle undoes shuffle.
 func unshuffle(dst, src []byte, width int) {
 	n := len(src) / width
-	i := 0
+	done := 0
 	switch width {
 	case 2:
-		p0, p1 := src[:n], src[n:2*n]
-		for ; i+8 <= n; i += 8 {
-			a, b := binary.LittleEndian.Uint64(p0[i:]), binary.LittleEndian.Uint64(p1[i:])
-			d := dst[2*i : 2*i+16 : 2*i+16]
-			binary.LittleEndian.PutUint64(d, scatter2(a&lo32|b<<32))
-			binary.LittleEndian.PutUint64(d[8:], scatter2(a>>32|b&^lo32))
-		}
+		done = unshuffle2(dst, src, n)
 	case 4:
-		p0, p1, p2, p3 := src[:n], src[n:2*n], src[2*n:3*n], src[3*n:4*n]
-		for ; i+8 <= n; i += 8 {
-			a, b, c, d := transpose16(
-				binary.LittleEndian.Uint64(p0[i:]), binary.LittleEndian.Uint64(p1[i:]),
-				binary.LittleEndian.Uint64(p2[i:]), binary.LittleEndian.Uint64(p3[i:]))
-			o := dst[4*i : 4*i+32 : 4*i+32]
-			binary.LittleEndian.PutUint64(o, scatter4(a))
-			binary.LittleEndian.PutUint64(o[8:], scatter4(b))
-			binary.LittleEndian.PutUint64(o[16:], scatter4(c))
-			binary.LittleEndian.PutUint64(o[24:], scatter4(d))
-		}
+		done = unshuffle4(dst, src, n)
 	case 8:
-		for ; i+8 <= n; i += 8 {
-			a, b, c, d, e, f, g, h := transpose8(
-				binary.LittleEndian.Uint64(src[i:]), binary.LittleEndian.Uint64(src[n+i:]),
-				binary.LittleEndian.Uint64(src[2*n+i:]), binary.LittleEndian.Uint64(src[3*n+i:]),
-				binary.LittleEndian.Uint64(src[4*n+i:]), binary.LittleEndian.Uint64(src[5*n+i:]),
-				binary.LittleEndian.Uint64(src[6*n+i:]), binary.LittleEndian.Uint64(src[7*n+i:]))
-			o := dst[8*i : 8*i+64 : 8*i+64]
-			binary.LittleEndian.PutUint64(o, a)
-			binary.LittleEndian.PutUint64(o[8:], b)
-			binary.LittleEndian.PutUint64(o[16:], c)
-			binary.LittleEndian.PutUint64(o[24:], d)
-			binary.LittleEndian.PutUint64(o[32:], e)
-			binary.LittleEndian.PutUint64(o[40:], f)
-			binary.LittleEndian.PutUint64(o[48:], g)
-			binary.LittleEndian.PutUint64(o[56:], h)
-		}
+		done = unshuffle8(dst, src, n)
 	}
-	for ; i < n; i++ {
+	for i := done; i < n; i++ {
 		for k := range width {
 			dst[i*width+k] = src[k*n+i]
 		}
 	}
 	copy(dst[n*width:], src[n*width:])
+}
+
+// The six loops return how many elements they dealt with.
+
+func shuffle2(dst, src []byte, n int) int {
+	p0 := dst[0*n : 1*n : 1*n]
+	p1 := dst[1*n : 2*n : 2*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := src[2*i : 2*i+16 : 2*i+16]
+		a := binary.LittleEndian.Uint64(s[0:])
+		b := binary.LittleEndian.Uint64(s[8:])
+		a, b = swap32(a, b)
+		a, b = swap16(a, b)
+		a, b = swap8(a, b)
+		binary.LittleEndian.PutUint64(p0[i:], a)
+		binary.LittleEndian.PutUint64(p1[i:], b)
+	}
+	return i
+}
+
+func unshuffle2(dst, src []byte, n int) int {
+	p0 := src[0*n : 1*n : 1*n]
+	p1 := src[1*n : 2*n : 2*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := dst[2*i : 2*i+16 : 2*i+16]
+		a := binary.LittleEndian.Uint64(p0[i:])
+		b := binary.LittleEndian.Uint64(p1[i:])
+		a, b = swap8(a, b)
+		a, b = swap16(a, b)
+		a, b = swap32(a, b)
+		binary.LittleEndian.PutUint64(s[0:], a)
+		binary.LittleEndian.PutUint64(s[8:], b)
+	}
+	return i
+}
+
+func shuffle4(dst, src []byte, n int) int {
+	p0 := dst[0*n : 1*n : 1*n]
+	p1 := dst[1*n : 2*n : 2*n]
+	p2 := dst[2*n : 3*n : 3*n]
+	p3 := dst[3*n : 4*n : 4*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := src[4*i : 4*i+32 : 4*i+32]
+		a := binary.LittleEndian.Uint64(s[0:])
+		b := binary.LittleEndian.Uint64(s[8:])
+		c := binary.LittleEndian.Uint64(s[16:])
+		d := binary.LittleEndian.Uint64(s[24:])
+		a, c = swap32(a, c)
+		b, d = swap32(b, d)
+		a, c = swap8(a, c)
+		b, d = swap8(b, d)
+		a, b = swap16(a, b)
+		c, d = swap16(c, d)
+		binary.LittleEndian.PutUint64(p0[i:], a)
+		binary.LittleEndian.PutUint64(p2[i:], b)
+		binary.LittleEndian.PutUint64(p1[i:], c)
+		binary.LittleEndian.PutUint64(p3[i:], d)
+	}
+	return i
+}
+
+func unshuffle4(dst, src []byte, n int) int {
+	p0 := src[0*n : 1*n : 1*n]
+	p1 := src[1*n : 2*n : 2*n]
+	p2 := src[2*n : 3*n : 3*n]
+	p3 := src[3*n : 4*n : 4*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := dst[4*i : 4*i+32 : 4*i+32]
+		a := binary.LittleEndian.Uint64(p0[i:])
+		b := binary.LittleEndian.Uint64(p2[i:])
+		c := binary.LittleEndian.Uint64(p1[i:])
+		d := binary.LittleEndian.Uint64(p3[i:])
+		a, b = swap16(a, b)
+		c, d = swap16(c, d)
+		a, c = swap8(a, c)
+		b, d = swap8(b, d)
+		a, c = swap32(a, c)
+		b, d = swap32(b, d)
+		binary.LittleEndian.PutUint64(s[0:], a)
+		binary.LittleEndian.PutUint64(s[8:], b)
+		binary.LittleEndian.PutUint64(s[16:], c)
+		binary.LittleEndian.PutUint64(s[24:], d)
+	}
+	return i
+}
+
+func shuffle8(dst, src []byte, n int) int {
+	p0 := dst[0*n : 1*n : 1*n]
+	p1 := dst[1*n : 2*n : 2*n]
+	p2 := dst[2*n : 3*n : 3*n]
+	p3 := dst[3*n : 4*n : 4*n]
+	p4 := dst[4*n : 5*n : 5*n]
+	p5 := dst[5*n : 6*n : 6*n]
+	p6 := dst[6*n : 7*n : 7*n]
+	p7 := dst[7*n : 8*n : 8*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := src[8*i : 8*i+64 : 8*i+64]
+		a := binary.LittleEndian.Uint64(s[0:])
+		b := binary.LittleEndian.Uint64(s[8:])
+		c := binary.LittleEndian.Uint64(s[16:])
+		d := binary.LittleEndian.Uint64(s[24:])
+		e := binary.LittleEndian.Uint64(s[32:])
+		f := binary.LittleEndian.Uint64(s[40:])
+		g := binary.LittleEndian.Uint64(s[48:])
+		h := binary.LittleEndian.Uint64(s[56:])
+		a, e = swap32(a, e)
+		b, f = swap32(b, f)
+		c, g = swap32(c, g)
+		d, h = swap32(d, h)
+		a, c = swap16(a, c)
+		b, d = swap16(b, d)
+		e, g = swap16(e, g)
+		f, h = swap16(f, h)
+		a, b = swap8(a, b)
+		c, d = swap8(c, d)
+		e, f = swap8(e, f)
+		g, h = swap8(g, h)
+		binary.LittleEndian.PutUint64(p0[i:], a)
+		binary.LittleEndian.PutUint64(p1[i:], b)
+		binary.LittleEndian.PutUint64(p2[i:], c)
+		binary.LittleEndian.PutUint64(p3[i:], d)
+		binary.LittleEndian.PutUint64(p4[i:], e)
+		binary.LittleEndian.PutUint64(p5[i:], f)
+		binary.LittleEndian.PutUint64(p6[i:], g)
+		binary.LittleEndian.PutUint64(p7[i:], h)
+	}
+	return i
+}
+
+func unshuffle8(dst, src []byte, n int) int {
+	p0 := src[0*n : 1*n : 1*n]
+	p1 := src[1*n : 2*n : 2*n]
+	p2 := src[2*n : 3*n : 3*n]
+	p3 := src[3*n : 4*n : 4*n]
+	p4 := src[4*n : 5*n : 5*n]
+	p5 := src[5*n : 6*n : 6*n]
+	p6 := src[6*n : 7*n : 7*n]
+	p7 := src[7*n : 8*n : 8*n]
+	i := 0
+	for ; i+8 <= n; i += 8 {
+		s := dst[8*i : 8*i+64 : 8*i+64]
+		a := binary.LittleEndian.Uint64(p0[i:])
+		b := binary.LittleEndian.Uint64(p1[i:])
+		c := binary.LittleEndian.Uint64(p2[i:])
+		d := binary.LittleEndian.Uint64(p3[i:])
+		e := binary.LittleEndian.Uint64(p4[i:])
+		f := binary.LittleEndian.Uint64(p5[i:])
+		g := binary.LittleEndian.Uint64(p6[i:])
+		h := binary.LittleEndian.Uint64(p7[i:])
+		a, b = swap8(a, b)
+		c, d = swap8(c, d)
+		e, f = swap8(e, f)
+		g, h = swap8(g, h)
+		a, c = swap16(a, c)
+		b, d = swap16(b, d)
+		e, g = swap16(e, g)
+		f, h = swap16(f, h)
+		a, e = swap32(a, e)
+		b, f = swap32(b, f)
+		c, g = swap32(c, g)
+		d, h = swap32(d, h)
+		binary.LittleEndian.PutUint64(s[0:], a)
+		binary.LittleEndian.PutUint64(s[8:], b)
+		binary.LittleEndian.PutUint64(s[16:], c)
+		binary.LittleEndian.PutUint64(s[24:], d)
+		binary.LittleEndian.PutUint64(s[32:], e)
+		binary.LittleEndian.PutUint64(s[40:], f)
+		binary.LittleEndian.PutUint64(s[48:], g)
+		binary.LittleEndian.PutUint64(s[56:], h)
+	}
+	return i
 }
 
 const (
@@ -116,54 +235,14 @@ const (
 	lo8  = 0x00FF00FF00FF00FF // low bytes of 16-bit lanes
 )
 
-// swap exchanges the bits of x under mask with those shift places above.
-func swap(x, mask uint64, shift uint) uint64 {
-	t := (x>>shift ^ x) & mask
-	return x ^ t ^ t<<shift
+// swap32 exchanges the high half of a with the low half of b; swap16 and swap8
+// do the same in each 32-bit and 16-bit lane.
+func swap32(a, b uint64) (uint64, uint64) { return a&lo32 | b<<32, a>>32 | b&^lo32 }
+
+func swap16(a, b uint64) (uint64, uint64) {
+	return a&lo16 | b&lo16<<16, a>>16&lo16 | b&^lo16
 }
 
-// gather2 turns bytes a0a1 b0b1 c0c1 d0d1 into a0b0c0d0 a1b1c1d1; scatter2 undoes it.
-func gather2(x uint64) uint64 {
-	return swap(swap(x, 0x0000FF000000FF00, 8), 0x00000000FFFF0000, 16)
-}
-
-func scatter2(x uint64) uint64 {
-	return swap(swap(x, 0x00000000FFFF0000, 16), 0x0000FF000000FF00, 8)
-}
-
-// gather4 turns bytes a0a1a2a3 b0b1b2b3 into a0b0 a1b1 a2b2 a3b3; scatter4 undoes it.
-func gather4(x uint64) uint64 {
-	return swap(swap(x, 0x00000000FFFF0000, 16), 0x0000FF000000FF00, 8)
-}
-
-func scatter4(x uint64) uint64 {
-	return swap(swap(x, 0x0000FF000000FF00, 8), 0x00000000FFFF0000, 16)
-}
-
-// transpose16 transposes a 4 by 4 matrix of 16-bit lanes. It is its own inverse.
-func transpose16(a, b, c, d uint64) (_, _, _, _ uint64) {
-	a, c = a&lo32|c<<32, a>>32|c&^lo32
-	b, d = b&lo32|d<<32, b>>32|d&^lo32
-	a, b = a&lo16|b&lo16<<16, a>>16&lo16|b&^lo16
-	c, d = c&lo16|d&lo16<<16, c>>16&lo16|d&^lo16
-	return a, b, c, d
-}
-
-// transpose8 transposes an 8 by 8 matrix of bytes. It is its own inverse.
-func transpose8(a, b, c, d, e, f, g, h uint64) (_, _, _, _, _, _, _, _ uint64) {
-	a, e = a&lo32|e<<32, a>>32|e&^lo32
-	b, f = b&lo32|f<<32, b>>32|f&^lo32
-	c, g = c&lo32|g<<32, c>>32|g&^lo32
-	d, h = d&lo32|h<<32, d>>32|h&^lo32
-
-	a, c = a&lo16|c&lo16<<16, a>>16&lo16|c&^lo16
-	b, d = b&lo16|d&lo16<<16, b>>16&lo16|d&^lo16
-	e, g = e&lo16|g&lo16<<16, e>>16&lo16|g&^lo16
-	f, h = f&lo16|h&lo16<<16, f>>16&lo16|h&^lo16
-
-	a, b = a&lo8|b&lo8<<8, a>>8&lo8|b&^lo8
-	c, d = c&lo8|d&lo8<<8, c>>8&lo8|d&^lo8
-	e, f = e&lo8|f&lo8<<8, e>>8&lo8|f&^lo8
-	g, h = g&lo8|h&lo8<<8, g>>8&lo8|h&^lo8
-	return a, b, c, d, e, f, g, h
+func swap8(a, b uint64) (uint64, uint64) {
+	return a&lo8 | b&lo8<<8, a>>8&lo8 | b&^lo8
 }

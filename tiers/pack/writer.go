@@ -66,9 +66,24 @@ func (w *Writer) add(t EntryType, id blob.ID, kind blob.Kind, raw uint32, payloa
 		Size:   raw,
 		Kind:   kind,
 	}
+	w.grow(len(payload))
 	w.buf = append(w.buf, payload...)
 	w.entries = append(w.entries, Entry{Type: t, ID: id, Location: loc})
 	return loc
+}
+
+// grow makes room for n bytes more. Packs are small or full: after the first MiB
+// it takes all that a pack may need, where append would copy a dozen times.
+func (w *Writer) grow(n int) {
+	need := len(w.buf) + n
+	if need <= cap(w.buf) {
+		return
+	}
+	size := 2 * need
+	if need > 1<<20 {
+		size = max(need, TargetSize)
+	}
+	w.buf = append(make([]byte, 0, size), w.buf...)
 }
 
 // ID returns the id of the pack.
@@ -95,6 +110,7 @@ func (w *Writer) Finish() []byte {
 		return w.buf
 	}
 	dirAt := len(w.buf)
+	w.grow(w.Len() - dirAt)
 	for _, e := range w.entries {
 		w.buf = appendEntry(w.buf, e)
 	}
