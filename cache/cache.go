@@ -76,6 +76,7 @@ type Cache struct {
 	use     usage
 	pass    chan struct{} // holds a token while an eviction pass runs
 	kick    chan struct{} // wakes the background goroutine
+	noRoom  atomic.Int64  // ns since 1970: until then makeRoom has nothing to evict
 	stop    context.CancelFunc
 	stopped chan struct{}
 
