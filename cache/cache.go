@@ -80,7 +80,9 @@ type Cache struct {
 	stop    context.CancelFunc
 	stopped chan struct{}
 
-	writeAt func(f *os.File, p []byte, off int64) (int, error) // a seam for tests
+	// Seams for tests, which change them only while nothing runs.
+	writeAt  func(f *os.File, p []byte, off int64) (int, error)
+	remember int // candidates of an eviction pass
 }
 
 // keyID names one content in the file of one key.
@@ -102,7 +104,7 @@ func Open(o Options) (*Cache, error) {
 		pass:    make(chan struct{}, 1),
 		kick:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
-		writeAt: (*os.File).WriteAt,
+		writeAt: (*os.File).WriteAt, remember: candidates,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -125,7 +127,7 @@ func Open(o Options) (*Cache, error) {
 	return c, nil
 }
 
-// Close stops the background work. Files that were handed out stay valid; every
+// Close stops the background work; what is asked for is still done. Files that were handed out stay valid; every
 // Partial must have been closed before. Close may be called more than once.
 func (c *Cache) Close() error {
 	c.stop()

@@ -130,7 +130,7 @@ func (c *Cache) evict(ctx context.Context, extra int64, now time.Time) (Report, 
 	order := need // of the whole pass, so that ranks can be compared
 	var after *rank
 	for walk := range maxWalks {
-		old := oldest{need: order, now: now, after: after}
+		old := oldest{limit: c.remember, need: order, now: now, after: after}
 		r.Walked = 0
 		err := c.walk(ctx, nil, func(e *Entry) error {
 			r.Walked++
@@ -150,7 +150,7 @@ func (c *Cache) evict(ctx context.Context, extra int64, now time.Time) (Report, 
 		if err := c.carryOut(ctx, old.entries, &r, now); err != nil {
 			return r, err
 		}
-		if r.Left.met() || len(old.entries) < candidates {
+		if r.Left.met() || len(old.entries) < old.limit {
 			break
 		}
 		at := rankOf(&old.entries[0], order, now)
@@ -227,9 +227,10 @@ func (c *Cache) evictOne(e *Entry) bool {
 	return removed
 }
 
-// oldest keeps the candidates entries of the lowest rank after a given one, as
-// a heap whose root is the one to give up first.
+// oldest keeps the limit entries that rank first after a given one, as a heap
+// whose root ranks last of them.
 type oldest struct {
+	limit   int
 	need    Need
 	now     time.Time
 	after   *rank
@@ -245,7 +246,7 @@ func (o *oldest) offer(e *Entry) {
 		return
 	}
 	switch {
-	case len(o.entries) < candidates:
+	case len(o.entries) < o.limit:
 		heap.Push(o, *e)
 	case before(at, rankOf(&o.entries[0], o.need, o.now)) < 0:
 		o.entries[0] = *e

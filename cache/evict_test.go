@@ -82,16 +82,11 @@ func TestEvictKeepsTheLimits(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newRig(t)
 			r.fill10()
-			tt.limits(&r.opt)
-			r.o = r.opt // the limits come only now, so that the background stays idle
-			r.o.Logger = nil
 			if tt.before != nil {
-				limits := r.opt
-				r.opt.MaxSize, r.opt.MinFree, r.opt.MinFreeInodes = 0, 0, 0
 				tt.before(r)
-				limits.Trusted = r.opt.Trusted
-				r.o = limits
 			}
+			r.idle()
+			tt.limits(&r.o)
 			rep, err := r.Evict(t.Context())
 			must(t, err)
 			if tt.name == "suspects count too" {
@@ -162,6 +157,7 @@ func TestEvictingOpenFilesIsHarmless(t *testing.T) {
 // execution must stay.
 func TestEvictDoesNotTouchWhatWasReplacedMeanwhile(t *testing.T) {
 	r := newRig(t)
+	r.idle()
 	data := noise(5, 1<<20)
 	r.o.Evictable = func(k Key, _ blob.ID) bool { // called between plan and unlink
 		if k.Ino == 2 {
@@ -183,24 +179,26 @@ func TestEvictDoesNotTouchWhatWasReplacedMeanwhile(t *testing.T) {
 
 func TestEvictWorksOffMoreFilesThanItRemembers(t *testing.T) {
 	r := newRig(t)
-	n := candidates + 3000
+	r.idle()
+	r.remember = 500
+	const n = 1800
 	r.link(n, 1)
-	r.clock.t = time.Now()
+	r.clock.set(time.Now())
 	var asked sync.Map
 	r.o.Evictable = func(k Key, _ blob.ID) bool {
 		if _, twice := asked.LoadOrStore(k, true); twice {
 			t.Errorf("inode %d was decided on twice", k.Ino)
 		}
-		return k.Ino > candidates // those that rank last
+		return k.Ino > 1200 // those that rank last
 	}
 	r.o.MinFreeInodes = 1 << 60
-	for ino := range uint64(candidates) {
+	for ino := range uint64(1200) {
 		must(t, os.Chtimes(r.file(live(ino+1)), r.clock.now().Add(-2*time.Hour), time.Time{}))
 	}
 	r.clock.add(time.Hour)
 	rep, err := r.Evict(t.Context())
 	must(t, err)
-	if rep.Kept != candidates || rep.Files != 3000 {
+	if rep.Kept != 1200 || rep.Files != 600 {
 		t.Errorf("report: %+v", rep)
 	}
 }
@@ -226,7 +224,7 @@ func TestMemoryIsBoundedAtManyFiles(t *testing.T) {
 	r := newRig(t)
 	const n = 200000
 	r.link(n, 30000)
-	r.clock.t = time.Now()
+	r.clock.set(time.Now())
 	must(t, r.Close())
 	heap := func() int64 {
 		runtime.GC()
@@ -242,6 +240,7 @@ func TestMemoryIsBoundedAtManyFiles(t *testing.T) {
 	if got := heap() - before; got > 2<<20 {
 		t.Errorf("%d bytes of heap for %d files at rest", got, n)
 	}
+	r.idle()
 	r.clock.add(time.Hour)
 	var during int64
 	ctx, cancel := context.WithCancel(t.Context())

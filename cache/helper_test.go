@@ -105,7 +105,8 @@ type clock struct {
 	t  time.Time
 }
 
-func (c *clock) now() time.Time { c.mu.Lock(); defer c.mu.Unlock(); return c.t }
+func (c *clock) now() time.Time  { c.mu.Lock(); defer c.mu.Unlock(); return c.t }
+func (c *clock) set(t time.Time) { c.mu.Lock(); defer c.mu.Unlock(); c.t = t }
 func (c *clock) add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -168,6 +169,9 @@ func (r *rig) reopen(trusted bool) {
 	r.opt.Trusted = trusted
 	r.open()
 }
+
+// idle stops the background work, so that a test may change r.o.
+func (r *rig) idle() { r.t.Helper(); must(r.t, r.Close()) }
 
 // counted waits until the count at Open has ended.
 func (r *rig) counted() Usage {
