@@ -76,10 +76,13 @@ type Cache struct {
 	use     usage
 	pass    chan struct{} // holds a token while an eviction pass runs
 	kick    chan struct{} // wakes the background goroutine
+	noRoom  atomic.Int64  // ns since 1970: until then makeRoom has nothing to evict
 	stop    context.CancelFunc
 	stopped chan struct{}
 
-	writeAt func(f *os.File, p []byte, off int64) (int, error) // a seam for tests
+	// Seams for tests, which change them only while nothing runs.
+	writeAt  func(f *os.File, p []byte, off int64) (int, error)
+	remember int // candidates of an eviction pass
 }
 
 // keyID names one content in the file of one key.
@@ -101,7 +104,7 @@ func Open(o Options) (*Cache, error) {
 		pass:    make(chan struct{}, 1),
 		kick:    make(chan struct{}, 1),
 		stopped: make(chan struct{}),
-		writeAt: (*os.File).WriteAt,
+		writeAt: (*os.File).WriteAt, remember: candidates,
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -124,7 +127,7 @@ func Open(o Options) (*Cache, error) {
 	return c, nil
 }
 
-// Close stops the background work. Files that were handed out stay valid; every
+// Close stops the background work; what is asked for is still done. Files that were handed out stay valid; every
 // Partial must have been closed before. Close may be called more than once.
 func (c *Cache) Close() error {
 	c.stop()

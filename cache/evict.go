@@ -18,7 +18,7 @@ const (
 	// may not be evicted.
 	maxWalks = 8
 	// grace protects what was just written or used; less of it when the disk is
-	// nearly full, as writers then wait for space.
+	// nearly full, as somebody may wait for space, or the size is well exceeded.
 	grace       = time.Minute
 	urgentGrace = 5 * time.Second
 	// A pass frees 1/slack more of a limit than it must, so that the next one is
@@ -27,8 +27,8 @@ const (
 	// checkEvery is how often the free space is looked at.
 	checkEvery = 10 * time.Second
 	// The pause after a pass that could not free enough; it doubles.
-	retryMin = time.Minute
-	retryMax = 16 * time.Minute
+	retryMin = urgentGrace
+	retryMax = time.Minute
 )
 
 // Report says what one eviction pass did.
@@ -45,21 +45,51 @@ type Report struct {
 // time.
 func (c *Cache) Evict(ctx context.Context) (Report, error) { return c.evict(ctx, 0, c.o.Now()) }
 
-// makeRoom evicts because the disk was full when size more bytes were to be
-// written for k. It reports whether it is worth to try again.
-func (c *Cache) makeRoom(ctx context.Context, k Key, size int64) bool {
-	r, err := c.evict(ctx, max(size, 1<<20), c.o.Now())
-	c.log.Warn("the disk of the cache is full", "file", k.String(), "needed", size, "evicted", r.Files, "freed", r.Bytes)
-	return err == nil && r.Bytes > 0
+// keepFree evicts before size bytes are brought for k, if MinFree would be
+// touched. What cannot be freed is not an error: reading goes on until the disk
+// is really full.
+func (c *Cache) keepFree(ctx context.Context, k Key, size int64) {
+	var fs unix.Statfs_t
+	if c.o.MinFree <= 0 || unix.Statfs(c.o.Dir, &fs) != nil || freeBytes(&fs)-size >= c.o.MinFree {
+		return
+	}
+	c.makeRoom(ctx, k, size)
 }
 
-// need returns what has to be freed so that the limits are kept and extra bytes
-// more are free.
+// makeRoom evicts so that size bytes can be written for k. It reports whether
+// anything was freed. After a pass that could not free enough there is none for a
+// while, as each walks the whole cache.
+func (c *Cache) makeRoom(ctx context.Context, k Key, size int64) bool {
+	now := c.o.Now()
+	if now.UnixNano() < c.noRoom.Load() {
+		return false
+	}
+	r, err := c.evict(ctx, max(size, 1<<20), now)
+	if err != nil {
+		return false
+	}
+	if !r.Left.met() {
+		c.noRoom.Store(now.Add(retryMin).UnixNano())
+	}
+	c.log.Warn("the disk of the cache is nearly full", "for", k.String(), "needed", size, "evicted", r.Files, "freed", r.Bytes)
+	return r.Bytes > 0
+}
+
+func freeBytes(fs *unix.Statfs_t) int64 { return int64(fs.Bavail) * fs.Bsize }
+
+// need returns what has to be freed so that the limits are kept; extra is what
+// is needed in any case, in bytes.
 func (c *Cache) need(extra int64) (Need, error) {
 	n := Need{Bytes: extra, Grace: grace}
+	if extra > 0 {
+		n.Grace = urgentGrace
+	}
 	total, _ := c.use.total()
 	if limit := c.o.MaxSize; limit > 0 && total > limit {
 		n.Bytes = max(n.Bytes, total-limit+limit/slack)
+		if total > limit+limit/10 {
+			n.Grace = urgentGrace
+		}
 	}
 	var fs unix.Statfs_t
 	if err := unix.Statfs(c.o.Dir, &fs); err != nil {
@@ -68,15 +98,12 @@ func (c *Cache) need(extra int64) (Need, error) {
 		}
 		return n, fmt.Errorf("cache: free space of %s: %w", c.o.Dir, err)
 	}
-	if free := int64(fs.Bavail) * fs.Bsize; free < c.o.MinFree {
+	if free := freeBytes(&fs) - extra; free < c.o.MinFree {
 		n.Bytes = max(n.Bytes, c.o.MinFree-free+c.o.MinFree/slack)
 		n.Grace = urgentGrace
 	}
 	if free := int64(fs.Ffree); fs.Files > 0 && free < c.o.MinFreeInodes {
 		n.Inodes = c.o.MinFreeInodes - free + c.o.MinFreeInodes/slack
-		n.Grace = urgentGrace
-	}
-	if extra > 0 {
 		n.Grace = urgentGrace
 	}
 	return n, nil
@@ -103,7 +130,7 @@ func (c *Cache) evict(ctx context.Context, extra int64, now time.Time) (Report, 
 	order := need // of the whole pass, so that ranks can be compared
 	var after *rank
 	for walk := range maxWalks {
-		old := oldest{need: order, now: now, after: after}
+		old := oldest{limit: c.remember, need: order, now: now, after: after}
 		r.Walked = 0
 		err := c.walk(ctx, nil, func(e *Entry) error {
 			r.Walked++
@@ -123,7 +150,7 @@ func (c *Cache) evict(ctx context.Context, extra int64, now time.Time) (Report, 
 		if err := c.carryOut(ctx, old.entries, &r, now); err != nil {
 			return r, err
 		}
-		if r.Left.met() || len(old.entries) < candidates {
+		if r.Left.met() || len(old.entries) < old.limit {
 			break
 		}
 		at := rankOf(&old.entries[0], order, now)
@@ -200,9 +227,10 @@ func (c *Cache) evictOne(e *Entry) bool {
 	return removed
 }
 
-// oldest keeps the candidates entries of the lowest rank after a given one, as
-// a heap whose root is the one to give up first.
+// oldest keeps the limit entries that rank first after a given one, as a heap
+// whose root ranks last of them.
 type oldest struct {
+	limit   int
 	need    Need
 	now     time.Time
 	after   *rank
@@ -218,7 +246,7 @@ func (o *oldest) offer(e *Entry) {
 		return
 	}
 	switch {
-	case len(o.entries) < candidates:
+	case len(o.entries) < o.limit:
 		heap.Push(o, *e)
 	case before(at, rankOf(&o.entries[0], o.need, o.now)) < 0:
 		o.entries[0] = *e

@@ -29,7 +29,7 @@ func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) 
 		if err != nil {
 			return nil, wrap(err)
 		}
-		f, err := c.get(k, id, size, os.O_RDONLY)
+		f, err := c.get(k, id, size, os.O_RDONLY, true)
 		if err == nil {
 			return f, nil
 		}
@@ -46,10 +46,11 @@ func (c *Cache) fetch(ctx context.Context, k Key, id blob.ID) (size int64, err e
 	if err != nil {
 		return 0, err
 	}
-	if f, err := c.get(k, id, m.Size, os.O_RDONLY); err == nil {
+	if f, err := c.get(k, id, m.Size, os.O_RDONLY, true); err == nil {
 		f.Close()
 		return m.Size, nil
 	}
+	c.keepFree(ctx, k, m.Size)
 	f, err := c.temp()
 	if err != nil {
 		return m.Size, err

@@ -117,6 +117,7 @@ func (f *fill) start(ctx context.Context, lo, hi int, ahead bool) {
 	go func() {
 		defer f.working.Done()
 		defer cancel()
+		f.c.keepFree(rctx, f.key, f.size(list))
 		err := f.bring(rctx, list)
 		if errors.Is(err, unix.ENOSPC) && f.c.makeRoom(rctx, f.key, f.size(list)) {
 			err = f.bring(rctx, list)

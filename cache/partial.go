@@ -169,7 +169,7 @@ func (f *fill) open(ctx context.Context) error {
 	f.state = make([]chunkState, len(m.Chunks))
 	f.left = len(m.Chunks)
 
-	if file, err := f.c.get(f.key, f.id, m.Size, os.O_RDONLY); err == nil {
+	if file, err := f.c.get(f.key, f.id, m.Size, os.O_RDONLY, m.Size <= suspectMax); err == nil {
 		f.file, f.whole = file, true
 		for i := range f.state {
 			f.state[i] = here
@@ -193,7 +193,7 @@ func (f *fill) openPartial() error {
 	c, p := f.c, place{partial: true}
 	path := c.path(p, f.key)
 	if _, err := lstat(path); missing(err) {
-		c.rescue(f.key)
+		c.rescue(f.key, &f.m)
 	}
 	fd, st, err := openStat(path, unix.O_RDWR)
 	if err == nil {

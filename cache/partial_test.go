@@ -500,7 +500,7 @@ func TestRandomHistoryNeverReturnsWrongBytes(t *testing.T) {
 	}
 	fail := errors.New("fail")
 	cur := 0
-	for step := range 1500 {
+	for step := range 600 {
 		k, data, id := live(7), contents[cur], ids[cur]
 		switch what := rng.IntN(20); {
 		case what < 10:

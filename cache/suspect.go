@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // maxSuspects is how many suspect directories are kept: each power loss makes
@@ -83,21 +85,33 @@ func (c *Cache) dropSuspects(ctx context.Context, empty []int) {
 	_ = unix.Rmdir(top) // goes when it is empty
 }
 
-// rescue moves the newest suspect partial file of k, with its fills, to its
-// place. It is not believed: its stamp is taken off, so that each chunk is hashed
-// before it is used. The caller holds the lock of k.
-func (c *Cache) rescue(k Key) {
+// rescue moves the newest suspect file of k, whole or partial, to the place of its
+// partial file. It is not believed: its stamp is taken off, so that each chunk is
+// hashed before it is used. The caller holds the lock of k.
+func (c *Cache) rescue(k Key, m *blob.Manifest) {
 	to := c.path(place{partial: true}, k)
 	for _, gen := range *c.suspects.Load() {
-		from := c.path(place{gen: gen, partial: true}, k)
-		fd, _, err := openStat(from, unix.O_RDONLY)
-		if err != nil {
-			continue
+		whole := c.path(place{gen: gen}, k)
+		if st, err := lstat(whole); err == nil && st.Size == m.Size && c.moveDoubted(whole, to) {
+			all := encodeFills(m, func(int) bool { return true })
+			if err := c.storeFills(to+fillsSuffix, all); err == nil {
+				return
+			}
 		}
-		err = setTimes(fd, unix.Timespec{Nsec: unix.UTIME_OMIT}, unix.Timespec{})
-		unix.Close(fd)
-		if err == nil && renameInto(from+fillsSuffix, to+fillsSuffix) == nil && renameInto(from, to) == nil {
+		partial := c.path(place{gen: gen, partial: true}, k)
+		if _, err := lstat(partial); err == nil && c.moveDoubted(partial, to) {
+			_ = unix.Rename(partial+fillsSuffix, to+fillsSuffix)
 			return
 		}
 	}
+}
+
+// moveDoubted takes the stamp off a file and renames it.
+func (c *Cache) moveDoubted(from, to string) bool {
+	fd, _, err := openStat(from, unix.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer unix.Close(fd)
+	return setTimes(fd, unix.Timespec{Nsec: unix.UTIME_OMIT}, unix.Timespec{}) == nil && renameInto(from, to) == nil
 }

@@ -161,3 +161,48 @@ func TestFillsSurvivePowerLossAndAreHashedChunkByChunk(t *testing.T) {
 		}
 	}
 }
+
+// After a power loss a large file is not hashed as a whole before its first byte
+// is read, and nothing of it comes from the tiers again but what is torn.
+func TestLargeSuspectIsHashedAsItIsRead(t *testing.T) {
+	r := newRig(t)
+	data := make([]byte, suspectMax+1<<20)
+	copy(data, noise(1, 2<<20))
+	for i := range 60 {
+		data[i<<20] = byte(i)
+	}
+	id := r.src.add(data, 1<<20)
+	r.adopt(live(7), data)
+	must(t, r.Close())
+	r.tear() // chunk 0
+	r.opt.Trusted = false
+	r.open()
+	r.wantMissing(live(7), data)
+	p := r.partial(live(7), id)
+	r.wantRead(p, data, 30<<20, 1000)
+	if got := r.src.total(); got != 0 {
+		t.Errorf("%d chunks came, want none", got)
+	}
+	must(t, p.Close())
+	p = r.partial(live(7), id)
+	r.wantRead(p, data, 0, len(data))
+	if got := r.src.total(); got != 1 {
+		t.Errorf("%d chunks came, want the torn one", got)
+	}
+	must(t, p.Close())
+	r.wantWhole(live(7), data)
+	if got := r.files(); len(got) != 1 {
+		t.Errorf("files: %v", got)
+	}
+	r.reopen(false)
+	f, err := r.Fetch(t.Context(), live(7), id) // hashes it
+	must(t, err)
+	r.wantBytes(f, data)
+	r.reopen(false)
+	f, err = r.Take(live(7), id, int64(len(data)), filepath.Join(r.drafts, "x"))
+	must(t, err)
+	r.wantBytes(f, data)
+	if got := r.src.total(); got != 1 {
+		t.Errorf("%d chunks came", got)
+	}
+}

@@ -14,12 +14,17 @@ import (
 // may be removed or replaced at any moment.
 const settleTries = 3
 
+// suspectMax is the size in bytes up to which Get hashes a suspect file.
+const suspectMax = 64 << 20
+
 // Get opens the whole file of k, which must hold content id of size bytes. flag
 // is os.O_RDONLY or os.O_RDWR. The error wraps blob.ErrNotFound when the file is
 // not here, or was found bad and has been removed. Get does not wait for the
-// network; it hashes a file that is not known to be good.
+// network. It hashes a file that is not known to be good, except a large one that
+// is suspect after a power loss: that one is left to Partial, which hashes only
+// what is read, or to Fetch and Take.
 func (c *Cache) Get(k Key, id blob.ID, size int64, flag int) (*os.File, error) {
-	f, err := c.get(k.norm(), id, size, flag)
+	f, err := c.get(k.norm(), id, size, flag, size <= suspectMax)
 	switch {
 	case err == nil:
 		c.use.hits.Add(1)
@@ -29,9 +34,10 @@ func (c *Cache) Get(k Key, id blob.ID, size int64, flag int) (*os.File, error) {
 	return f, err
 }
 
-func (c *Cache) get(k Key, id blob.ID, size int64, flag int) (*os.File, error) {
+// get is Get without counting. It looks among the suspects if told so.
+func (c *Cache) get(k Key, id blob.ID, size int64, flag int, suspects bool) (*os.File, error) {
 	path := c.path(place{}, k)
-	fd, _, err := c.openGood(k, id, size, path, flag&unix.O_ACCMODE)
+	fd, _, err := c.openGood(k, id, size, path, flag&unix.O_ACCMODE, suspects)
 	if err != nil {
 		return nil, fmt.Errorf("cache: get %s: %w", k, err)
 	}
@@ -39,7 +45,7 @@ func (c *Cache) get(k Key, id blob.ID, size int64, flag int) (*os.File, error) {
 }
 
 // openGood opens the file of k after the cheap check, or else after hashing it.
-func (c *Cache) openGood(k Key, id blob.ID, size int64, path string, flag int) (int, unix.Stat_t, error) {
+func (c *Cache) openGood(k Key, id blob.ID, size int64, path string, flag int, suspects bool) (int, unix.Stat_t, error) {
 	for range settleTries {
 		fd, st, err := openStat(path, flag)
 		switch {
@@ -49,7 +55,7 @@ func (c *Cache) openGood(k Key, id blob.ID, size int64, path string, flag int) (
 		case err == nil:
 			unix.Close(fd)
 		case missing(err):
-			if len(*c.suspects.Load()) == 0 {
+			if !suspects || len(*c.suspects.Load()) == 0 {
 				return -1, st, blob.ErrNotFound
 			}
 		case err == unix.ELOOP: // a link was put here: settle removes it
@@ -120,7 +126,7 @@ func (c *Cache) Take(k Key, id blob.ID, size int64, to string) (*os.File, error)
 func (c *Cache) take(k Key, id blob.ID, size int64, to string) (int, error) {
 	path := c.path(place{}, k)
 	for range settleTries {
-		fd, st, err := c.openGood(k, id, size, path, unix.O_RDWR)
+		fd, st, err := c.openGood(k, id, size, path, unix.O_RDWR, true)
 		if err != nil {
 			return -1, err
 		}
