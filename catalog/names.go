@@ -61,6 +61,21 @@ func (t *Tx) ReadDir(dir Inode, after string, yield func(Dirent) bool) {
 	})
 }
 
+// AllNames yields the names of all directories that come after a name in a
+// directory, in order of directory and name.
+func (t *Tx) AllNames(dir Inode, after string, yield func(Inode, Dirent) bool) {
+	from := key1(tableName, uint64(dir))
+	if after != "" {
+		from = append(nameKey(dir, after), 0)
+	}
+	t.scan([]byte{byte(tableName)}, from, func(k, p []byte) bool {
+		if len(k) < 9 || len(p) < 9 {
+			return true
+		}
+		return yield(Inode(be.Uint64(k[1:])), Dirent{Name: string(k[9:]), Ino: Inode(be.Uint64(p)), Type: uint32(p[8]) << 12})
+	})
+}
+
 // Empty reports whether dir has no names.
 func (t *Tx) Empty(dir Inode) bool {
 	empty := true

@@ -99,7 +99,9 @@ func (d *drive) sync() {
 	}
 }
 
-func (d *drive) path(elem ...string) string { return filepath.Join(append([]string{d.mnt}, elem...)...) }
+func (d *drive) path(elem ...string) string {
+	return filepath.Join(append([]string{d.mnt}, elem...)...)
+}
 
 type testLog struct{ t *testing.T }
 

@@ -41,7 +41,7 @@ func (s *source) Chunks(ctx context.Context, chunks []blob.Chunk, yield func(i i
 	if err != nil {
 		return err
 	}
-	return draft.NewReader(s.store).Chunks(ctx, located, yield)
+	return s.reader.Chunks(ctx, located, yield)
 }
 
 // evictable says what the cache may remove: what the tiers hold. Every chunk of a

@@ -69,6 +69,7 @@ type Volume struct {
 	store  tiers.Store
 	cache  *cache.Cache
 	pipe   *draft.Pipeline
+	reader *draft.Reader
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
@@ -109,7 +110,7 @@ func Open(o Options) (*Volume, error) {
 	if o.SealWorkers <= 0 {
 		o.SealWorkers = max(1, runtime.NumCPU()/2)
 	}
-	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store}
+	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
 	v.gen.Store(uint32(o.Now().Unix()))
@@ -131,7 +132,8 @@ func Open(o Options) (*Volume, error) {
 		v.drafts.close()
 		return nil, errors.Join(err, v.cat.Close())
 	}
-	v.pipe = draft.New(draft.Options{Store: o.Store, Has: v.hasChunk, NewPackID: v.newPackID, Logger: o.Logger})
+	v.pipe = draft.New(draft.Options{Store: o.Store, Has: v.hasChunk, HasContent: v.hasContent,
+		NewPackID: v.newPackID, Logger: o.Logger})
 	v.sealer = newSealer(v)
 	if err := v.recover(); err != nil {
 		v.stop()
@@ -194,6 +196,11 @@ func (v *Volume) Now() catalog.Time { return v.timeNow() }
 
 // DraftDir returns the directory that holds the files the kernel writes to.
 func (v *Volume) DraftDir() string { return v.o.DraftDir }
+
+func (v *Volume) hasContent(id blob.ID) (has bool) {
+	v.cat.View(func(tx *catalog.Tx) error { has = tx.HasContent(id); return nil })
+	return has
+}
 
 func (v *Volume) timeNow() catalog.Time { return catalog.TimeOf(v.now()) }
 
