@@ -9,7 +9,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/volume"
 )
@@ -20,7 +19,6 @@ var errnos = []struct {
 	errno syscall.Errno
 }{
 	{volume.ErrNotExist, syscall.ENOENT},
-	{catalog.ErrNotExist, syscall.ENOENT},
 	{volume.ErrExist, syscall.EEXIST},
 	{volume.ErrNotDir, syscall.ENOTDIR},
 	{volume.ErrIsDir, syscall.EISDIR},

@@ -7,7 +7,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -146,7 +145,7 @@ func (d *door) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uin
 		return 0, fuse.EBADF
 	}
 	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
-		if _, err := d.vol.Setattr(request(cancel), catalog.Inode(in.NodeId), volume.SetAttr{KillPriv: true}, caller(&in.InHeader)); err != nil {
+		if _, err := d.vol.Setattr(request(cancel), volume.Inode(in.NodeId), volume.SetAttr{KillPriv: true}, caller(&in.InHeader)); err != nil {
 			return 0, d.report("write", in.NodeId, err)
 		}
 	}

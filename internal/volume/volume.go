@@ -171,6 +171,9 @@ func (v *Volume) SetNotifier(n Notifier) { v.notifier.Store(&n) }
 // SetMountpoint is for Status.
 func (v *Volume) SetMountpoint(path string) { v.mountpoint.Store(&path) }
 
+// SyncNames returns when every change of names and attributes so far is durable.
+func (v *Volume) SyncNames(ctx context.Context) error { return v.cat.Sync(ctx) }
+
 // Catalog gives access to the store of names, for snapshots and followers.
 func (v *Volume) Catalog() *catalog.Catalog { return v.cat }
 
