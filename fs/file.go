@@ -103,6 +103,9 @@ func (d *door) created(op string, dir uint64, l *volume.Handle, a volume.Attr, e
 		return d.report(op, dir, err)
 	}
 	setEntry(&a, &out.EntryOut)
+	// Whatever changes the new file invalidates its attributes in the kernel, and from
+	// then on it asks: a store through a mapping needs a size first.
+	out.EntryOut.SetAttrTimeout(cacheFor)
 	return fuse.OK
 }
 
