@@ -126,9 +126,15 @@ func (v *Volume) newDraft(who Caller) (*node, catalog.Draft, error) {
 	if err != nil {
 		return nil, catalog.Draft{}, err
 	}
+	s, err := fstat(f)
+	if err != nil {
+		f.Close()
+		v.removeLater(f.Name())
+		return nil, catalog.Draft{}, err
+	}
 	n := v.nodes.acquire(ino)
 	n.mu.Lock()
-	n.file, n.draft, n.gen = f, f.Name(), gen
+	n.file, n.draft, n.gen, n.seen = f, f.Name(), gen, s
 	return n, catalog.Draft{Inode: ino, Gen: gen, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
 		Program: v.who.line(who.PID, v.now())}, nil
 }
