@@ -82,10 +82,9 @@ func (l *Lock) Set(h Holder) error {
 	return nil
 }
 
-// Release gives the lock back. The file stays: removing it would let two processes
-// each lock a file of that name. Release may be called twice.
+// Release gives the lock back. The file stays, as it is: removing it would let two
+// processes each lock a file of that name. Release may be called twice.
 func (l *Lock) Release() error {
-	l.f.Truncate(0)
 	err := l.f.Close()
 	if errors.Is(err, os.ErrClosed) {
 		return nil
