@@ -92,7 +92,7 @@ func (c *Client) Check(ctx context.Context, data bool, progress func(volume.Prog
 }
 
 // Unmount asks the process to unmount, seal and end. It returns when the mount is
-// gone; the process may live a moment longer (see Locked).
+// gone; the process may live a moment longer (see LockedBy).
 func (c *Client) Unmount(ctx context.Context, req UnmountRequest, progress func(volume.Progress)) error {
 	return c.call(ctx, "POST", "unmount", req, nil, progress)
 }

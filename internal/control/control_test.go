@@ -354,15 +354,15 @@ func TestShutdownRemovesTheSocket(t *testing.T) {
 
 func TestOnlyOneProcessHoldsTheLockAndItSaysWho(t *testing.T) {
 	repo := repoDir(t)
-	if Locked(repo) {
+	if _, locked := LockedBy(repo); locked {
 		t.Error("locked before anybody came")
 	}
 	l, err := Acquire(repo, Holder{PID: 7, Command: "rdfs mount"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !Locked(repo) {
-		t.Error("not locked")
+	if h, locked := LockedBy(repo); !locked || h.PID != 7 {
+		t.Errorf("locked %v by %+v", locked, h)
 	}
 	_, err = Acquire(repo, Holder{PID: 8})
 	if !errors.Is(err, syscall.EBUSY) || err.Error() != "repository "+repo+" is in use by process 7 (rdfs mount)" {
@@ -405,7 +405,7 @@ func TestTheLockOfAKilledProcessIsFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.Read(make([]byte, 5))
-	if !Locked(repo) {
+	if h, locked := LockedBy(repo); !locked || h.PID != cmd.Process.Pid {
 		t.Error("not locked by the child")
 	}
 	cmd.Process.Kill()
