@@ -193,18 +193,7 @@ func (v *Volume) mayCreate(dir catalog.Inode, r *RestoreRequest) error {
 	if err != nil {
 		return err
 	}
-	const wx = 0o3
-	switch {
-	case r.UID == 0:
-	case r.UID == p.UID:
-		if p.Mode>>6&wx != wx {
-			return ErrAccess
-		}
-	case r.GID == p.GID:
-		if p.Mode>>3&wx != wx {
-			return ErrAccess
-		}
-	case p.Mode&wx != wx:
+	if !may(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
 		return ErrAccess
 	}
 	return nil
