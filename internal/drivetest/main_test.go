@@ -49,7 +49,7 @@ func runSuite(m *testing.M) int {
 		return 1
 	}
 	if !suite.plain {
-		if suite.bin, err = binary(root); err != nil {
+		if suite.bin, err = buildBinary(root); err != nil {
 			fmt.Fprintln(os.Stderr, "drivetest:", err)
 			return 1
 		}
@@ -66,8 +66,8 @@ func runSuite(m *testing.M) int {
 	return code
 }
 
-// binary returns the rdfs binary under test, and builds it unless one is given.
-func binary(root string) (string, error) {
+// buildBinary returns the rdfs binary under test, and builds it unless one is given.
+func buildBinary(root string) (string, error) {
 	if bin := os.Getenv("RDFS_TEST_BIN"); bin != "" {
 		return filepath.Abs(bin)
 	}
