@@ -10,9 +10,10 @@ import (
 // The judge of the crash test accepts what is there after any step, and notices what may not be.
 func TestJudgeOfCrashes(t *testing.T) {
 	const begun = 400
-	h := judgeBy(makePlan(7, crashSteps), begun)
-	for step := range h.names {
-		h := judgeBy(makePlan(7, crashSteps), max(step, 1))
+	plan := makePlan(7, begun)
+	h := judgeBy(plan, begun)
+	for step := 1; step < len(h.names); step += 3 {
+		h := judgeBy(plan, step)
 		if wrong := h.judge(h.after(step)); len(wrong) > 0 {
 			t.Fatalf("after step %d: %v", step, wrong)
 		}

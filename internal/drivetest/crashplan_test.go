@@ -313,6 +313,7 @@ func (h *history) judge(found map[string][]byte) []string {
 	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
 	at := map[object]string{}    // where each file was found
 	whose := map[string]object{} // 0 for a file that does not tell
+	blank := map[string]string{} // the blocks of files that do not tell
 	newest := map[object]int{}   // the latest step that left a file as it was found
 	for _, name := range slices.Sorted(maps.Keys(found)) {
 		obj, steps, err := readBlocks(found[name])
@@ -324,7 +325,7 @@ func (h *history) judge(found map[string][]byte) []string {
 			if !slices.ContainsFunc(slices.Collect(maps.Keys(h.ever[name])), func(o object) bool { return h.had(o, blocksKey(steps)) >= 0 }) {
 				bad("%s: %d empty blocks, and no file of this name was ever so", name, len(steps))
 			}
-			whose[name] = 0
+			whose[name], blank[name] = 0, blocksKey(steps)
 			continue
 		}
 		whose[name] = obj
@@ -348,8 +349,7 @@ func (h *history) judge(found map[string][]byte) []string {
 		step := h.synced[obj]
 		name, ok := at[obj]
 		if !ok {
-			name, ok = h.blankAt(obj, step, whose)
-			if !ok {
+			if !h.blankAt(obj, step, blank) {
 				bad("file %d, synced at step %d, is lost; it was %v", obj, step, h.held[obj])
 			}
 			continue
@@ -388,14 +388,15 @@ func (h *history) stateAt(obj object, step int) int {
 	return last
 }
 
-// blankAt finds a synced file among those that do not tell whose they are: it may be empty since.
-func (h *history) blankAt(obj object, step int, whose map[string]object) (string, bool) {
+// blankAt tells whether a synced file is perhaps one of those that do not tell whose they are (by name, with what
+// their blocks are): it may have been emptied since.
+func (h *history) blankAt(obj object, step int, blank map[string]string) bool {
 	for _, g := range h.held[obj] {
-		if o, ok := whose[g.name]; ok && o == 0 && g.to > step {
-			return g.name, true
+		if key, ok := blank[g.name]; ok && g.to > step && h.had(obj, key) >= h.stateAt(obj, step) {
+			return true
 		}
 	}
-	return "", false
+	return false
 }
 
 // sameNames compares the names of a moment with those found; a file that does not tell whose it is may be any.
