@@ -63,7 +63,6 @@ func (b *Batch) Add(ctx context.Context, src io.ReaderAt, size int64, still func
 	if b.w == nil {
 		b.w = b.p.workers.Get().(*worker)
 	}
-	b.w.choose.Reset()
 	m, err := b.add(ctx, src, size, still)
 	if err != nil {
 		return blob.Manifest{}, fmt.Errorf("seal: %w", err)

@@ -86,10 +86,14 @@ func scan(b []byte, h, limit uint64) (int, uint64, bool) {
 	i := 0
 	for ; i+4 <= len(b); i += 4 {
 		q := b[i : i+4 : i+4]
-		h0 := h<<1 + gear[q[0]]
-		h1 := h0<<1 + gear[q[1]]
-		h2 := h1<<1 + gear[q[2]]
-		h = h2<<1 + gear[q[3]]
+		g0, g1, g2, g3 := gear[q[0]], gear[q[1]], gear[q[2]], gear[q[3]]
+		// The same as rolling over one byte after the other, but only two
+		// operations wait for the round before.
+		g1 += g0 << 1
+		g2 += g1 << 1
+		g3 += g2 << 1
+		h0, h1, h2 := h<<1+g0, h<<2+g1, h<<3+g2
+		h = h<<4 + g3
 		if h0 < limit {
 			return i + 1, h0, true
 		}
