@@ -17,6 +17,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -90,6 +91,12 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	e := &boltEngine{path: path, log: o.Logger, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
 	if o.mapSize == 0 {
 		o.mapSize = mapMax
+		var limit unix.Rlimit
+		if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil {
+			for uint64(o.mapSize) > limit.Cur/4 && o.mapSize > mapMin {
+				o.mapSize /= 2 // the rest of the process needs room too
+			}
+		}
 	}
 	for size := o.mapSize; ; size /= 2 {
 		e.db, e.file, err = openBolt(path, o.Timeout, size)

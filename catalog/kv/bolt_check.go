@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rdfs/rdfs/internal/blob"
@@ -18,8 +19,8 @@ import (
 // is gone, and a bad freelist makes it overwrite live pages. bbolt's own check
 // also cannot run beside commits.
 
-// inspect reads the metas, the branches and the freelist, but hardly any of the
-// leaves: some percent of the file. It is done before bbolt walks the file.
+// inspect verifies the structure of the file before bbolt walks it: everything
+// but what is inside the leaves, of which it reads only the headers.
 func (e *boltEngine) inspect() error {
 	var first error
 	err := e.walk(context.Background(), false, func(problem string) {
@@ -75,6 +76,7 @@ func (e *boltEngine) walk(ctx context.Context, full bool, report func(string)) e
 	w.high = m.high
 	w.used = make([]uint64, m.high/64+1)
 	w.tree(m.root, "", nil, nil)
+	w.headers()
 	w.freelist(m.freelist)
 	return w.err
 }
@@ -100,6 +102,7 @@ type walker struct {
 	high   uint64
 	full   bool
 	used   []uint64 // one bit per page that is part of the tree
+	leaves []uint64 // left for headers
 	report func(string)
 	err    error // why the walk was given up
 }
@@ -147,40 +150,50 @@ type page struct {
 	id    uint64
 	flags uint16
 	count int
-	data  []byte
+	size  int64  // bytes, the overflow included
+	data  []byte // all of them, or what header has read
 }
 
 // read returns a page if its header is right, and reports it if not.
 func (w *walker) read(id uint64, flags uint16) (p page, ok bool) {
+	p, _, ok = w.header(id, flags)
+	if !ok {
+		return p, false
+	}
+	p.data = make([]byte, p.size)
+	if _, err := w.r.ReadAt(p.data, int64(id)*w.size); err != nil {
+		w.bad(id, "cannot be read: %v", err)
+		return p, false
+	}
+	return p, true
+}
+
+// header is read for the first 32 bytes of a page. It returns in overflow how
+// many pages it goes on for.
+func (w *walker) header(id uint64, flags uint16) (p page, overflow uint64, ok bool) {
 	if w.err == nil {
 		w.err = w.ctx.Err()
 	}
 	if w.err != nil {
-		return p, false
+		return p, 0, false
 	}
 	if id < 2 || id >= w.high {
 		w.bad(id, "out of range, the file has %d", w.high)
-		return p, false
+		return p, 0, false
 	}
-	b := make([]byte, w.size)
+	b := make([]byte, pageHeader+elemSize)
 	if _, err := w.r.ReadAt(b, int64(id)*w.size); err != nil {
 		w.bad(id, "cannot be read: %v", err)
-		return p, false
+		return p, 0, false
 	}
 	p = page{id: native.Uint64(b), flags: native.Uint16(b[8:]), count: int(native.Uint16(b[10:])), data: b}
-	overflow := uint64(native.Uint32(b[12:]))
+	overflow = uint64(native.Uint32(b[12:]))
 	if p.id != id || p.flags&flags != p.flags || p.flags&(p.flags-1) != 0 || p.flags == 0 || id+overflow >= w.high {
 		w.bad(id, "damaged header (number %d, kind %#x, %d more pages)", p.id, p.flags, overflow)
-		return p, false
+		return p, 0, false
 	}
-	if overflow > 0 {
-		p.data = make([]byte, (1+int64(overflow))*w.size)
-		if _, err := w.r.ReadAt(p.data, int64(id)*w.size); err != nil {
-			w.bad(id, "cannot be read: %v", err)
-			return p, false
-		}
-	}
-	return p, true
+	p.size = (1 + int64(overflow)) * w.size
+	return p, overflow, true
 }
 
 // use marks pages as part of the tree; each may be only once.
@@ -220,60 +233,87 @@ func (w *walker) branch(p page, bucket string, lo, hi []byte) {
 		key  []byte
 		page uint64
 	}
+	if !w.packed(p) {
+		return
+	}
 	children := make([]child, 0, p.count)
-	for i := range p.count {
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
 		off := int64(pageHeader + i*elemSize)
-		if off+elemSize > int64(len(p.data)) {
-			w.bad(p.id, "has %d entries", p.count)
-			return
-		}
 		e := p.data[off:]
 		key, ok := cut(p.data, off+int64(native.Uint32(e)), int64(native.Uint32(e[4:])))
-		if !ok || !ordered(i, key, lo, hi) {
+		if !ok || off+int64(native.Uint32(e)) != at || !ordered(i, key, lo, hi) {
 			w.bad(p.id, "entry %d is damaged", i)
 			return
 		}
-		lo = key
+		lo, at = key, at+int64(len(key))
 		children = append(children, child{key, native.Uint64(e[8:])})
 	}
 	if len(children) == 0 {
 		w.bad(p.id, "is an empty branch")
 		return
 	}
-	skip := false // without full, one leaf of a branch stands for its sisters
+	leaves := false
+	if !w.full && bucket != "" {
+		q, ok := w.read(children[0].page, branchPage|leafPage)
+		leaves = ok && q.flags == leafPage
+	}
 	for i, c := range children {
-		if skip {
-			w.use(c.page, 1)
+		if leaves { // and if it is none, headers will find out
+			w.leaves = append(w.leaves, c.page)
 			continue
 		}
 		next := hi
 		if i+1 < len(children) {
 			next = children[i+1].key
 		}
-		if i == 0 && !w.full && bucket != "" {
-			q, ok := w.read(c.page, branchPage|leafPage)
-			skip = ok && q.flags == leafPage
-		}
 		w.tree(c.page, bucket, c.key, next)
 	}
 }
 
-func (w *walker) leaf(p page, bucket string, lo, hi []byte) {
-	for i := range p.count {
-		off := int64(pageHeader + i*elemSize)
-		if off+elemSize > int64(len(p.data)) {
-			w.bad(p.id, "has %d entries", p.count)
-			return
+// headers verifies the headers of the leaves that tree has passed over.
+func (w *walker) headers() {
+	slices.Sort(w.leaves)
+	for _, id := range w.leaves {
+		if p, n, ok := w.header(id, leafPage); ok && w.use(id, 1+n) {
+			w.packed(p)
 		}
+	}
+}
+
+// packed reports whether the entries of a page are where their number says: the
+// keys and values follow at once. It needs the first 32 bytes only.
+func (w *walker) packed(p page) bool {
+	ok := int64(pageHeader+p.count*elemSize) <= p.size
+	first := p.data[pageHeader:min(pageHeader+elemSize, len(p.data))]
+	switch {
+	case p.count == 0:
+		ok = !slices.ContainsFunc(first, func(b byte) bool { return b != 0 })
+	case p.flags == leafPage && len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first[4:])) == int64(p.count)*elemSize
+	case len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first)) == int64(p.count)*elemSize
+	}
+	if !ok {
+		w.bad(p.id, "does not have the %d entries that it claims", p.count)
+	}
+	return ok
+}
+
+func (w *walker) leaf(p page, bucket string, lo, hi []byte) {
+	if !w.packed(p) {
+		return
+	}
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
+		off := int64(pageHeader + i*elemSize)
 		e := p.data[off:]
 		flags, pos, ksize, vsize := native.Uint32(e), int64(native.Uint32(e[4:])), int64(native.Uint32(e[8:])), int64(native.Uint32(e[12:]))
 		key, kok := cut(p.data, off+pos, ksize)
 		value, vok := cut(p.data, off+pos+ksize, vsize)
-		if !kok || !vok || !ordered(i, key, lo, hi) {
+		if !kok || !vok || off+pos != at || !ordered(i, key, lo, hi) {
 			w.bad(p.id, "entry %d is damaged", i)
 			return
 		}
-		lo = key
+		lo, at = key, at+ksize+vsize
 		if bucket == "" {
 			w.bucket(p.id, string(key), value, flags)
 		} else if _, ok := sound(key, value); !ok || flags != 0 {
@@ -298,7 +338,7 @@ func (w *walker) bucket(at uint64, name string, value []byte, flags uint32) {
 		w.bad(at, "bucket %s is damaged", name)
 		return
 	}
-	w.leaf(page{id: at, flags: leafPage, count: int(native.Uint16(data[10:])), data: data}, name, nil, nil)
+	w.leaf(page{id: at, flags: leafPage, count: int(native.Uint16(data[10:])), size: int64(len(data)), data: data}, name, nil, nil)
 }
 
 // ordered reports whether the key of entry i is where it belongs: after lo, the
@@ -335,7 +375,7 @@ func (w *walker) freelist(id uint64) {
 		}
 		free[f/64] |= 1 << (f % 64)
 	}
-	if !w.full || w.err != nil {
+	if w.err != nil {
 		return
 	}
 	var lost []string
