@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 		crashWriter(os.Args[1])
 	case "holder":
 		crashHolder(os.Args[1])
+	case "small space":
+		smallSpace(os.Args[1])
 	case "full disk":
 		fullDiskChild()
 	default:

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestFullDiskLosesNothingThatWasAccepted lets a child mount a small tmpfs in a
@@ -189,4 +191,43 @@ func TestMappingThatCannotGrowIsAFullDisk(t *testing.T) {
 		t.Errorf("%d rows, want the %d that were durable", got, n-1)
 	}
 	checkClean(t, db.engine)
+}
+
+// TestSmallAddressSpaceIsEnough opens a database in a process that may map only
+// some GiB more than it has, as in a container or under ulimit -v.
+func TestSmallAddressSpaceIsEnough(t *testing.T) {
+	out, err := child("small space", filepath.Join(t.TempDir(), "catalog.db")).Output()
+	if err != nil || string(out) != "ok\n" {
+		t.Fatalf("the child said %q, %v", out, err)
+	}
+}
+
+func smallSpace(path string) {
+	status, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		panic(err)
+	}
+	var pages uint64
+	fmt.Sscan(string(status), &pages)
+	limit := pages*uint64(os.Getpagesize()) + 3<<30
+	if err := syscall.Setrlimit(unix.RLIMIT_AS, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
+		panic(err)
+	}
+	e, err := OpenBolt(path, BoltOptions{})
+	if err != nil {
+		panic(err)
+	}
+	db, err := Open(e, Options{Tables: testTables})
+	if err != nil {
+		panic(err)
+	}
+	for i := range 100_000 {
+		if err := db.Update(func(tx *Tx) error { tx.Put(goodRow(i)); return nil }); err != nil {
+			panic(err)
+		}
+	}
+	if err := db.Close(); err != nil {
+		panic(err)
+	}
+	fmt.Println("ok")
 }
