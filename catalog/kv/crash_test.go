@@ -117,7 +117,7 @@ func TestKilledWriterLeavesAPrefix(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	rounds := 40
+	rounds := 25
 	if testing.Short() {
 		rounds = 8
 	}
