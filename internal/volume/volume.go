@@ -73,6 +73,7 @@ type Volume struct {
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
+	tombs  tombs
 	chores chores
 	sealer *sealer
 	who    programs
