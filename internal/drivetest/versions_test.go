@@ -20,6 +20,11 @@ import (
 // byte makes none; what people set as attributes survives; a restored version is a new one.
 func TestEverySavePatternMakesAVersion(t *testing.T) {
 	d := newDrive(t)
+	savePatterns(t, d)
+	d.check()
+}
+
+func savePatterns(t *testing.T, d *drive) {
 	for _, p := range patterns {
 		t.Run(p.name, func(t *testing.T) {
 			d := d.with(t)
@@ -79,7 +84,6 @@ func TestEverySavePatternMakesAVersion(t *testing.T) {
 			d.wantAttr(file, "user.instrument", "MEG")
 		})
 	}
-	d.check()
 }
 
 // with is the same drive for a subtest, which must not mount or unmount it.
