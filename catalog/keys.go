@@ -1,0 +1,120 @@
+package catalog
+
+import (
+	"encoding/binary"
+
+	"github.com/rdfs/rdfs/catalog/kv"
+	"github.com/rdfs/rdfs/internal/blob"
+)
+
+// A table is the first byte of a key. The values are part of the format.
+type table byte
+
+const (
+	tableMeta    table = 'm' // name -> value
+	tableNode    table = 'i' // ino
+	tableName    table = 'n' // parent ‖ name
+	tableParent  table = 'r' // ino ‖ parent ‖ name: the names of an inode
+	tableAttr    table = 'a' // file ‖ name
+	tablePast    table = 'p' // table ‖ key ‖ 0 ‖ died
+	tableEpoch   table = 'e' // epoch
+	tableFeed    table = 'f' // epoch ‖ part
+	tableVersion table = 'v' // file ‖ seq
+	tableContent table = 'c' // content ‖ part
+	tableChunk   table = 'k' // chunk
+	tablePack    table = 'P' // pack
+	tableDraft   table = 'd' // ino ‖ gen
+)
+
+// tables lists all tables for the store. Rising: keys arrive mostly in rising order.
+var tables = []kv.TableSpec{
+	{ID: byte(tableMeta), Name: "meta"},
+	{ID: byte(tableNode), Name: "node", Rising: true},
+	{ID: byte(tableName), Name: "name"},
+	{ID: byte(tableParent), Name: "parent", Rising: true},
+	{ID: byte(tableAttr), Name: "attr"},
+	{ID: byte(tablePast), Name: "past"},
+	{ID: byte(tableEpoch), Name: "epoch", Rising: true},
+	{ID: byte(tableFeed), Name: "feed", Rising: true},
+	{ID: byte(tableVersion), Name: "version", Rising: true},
+	{ID: byte(tableContent), Name: "content"},
+	{ID: byte(tableChunk), Name: "chunk"},
+	{ID: byte(tablePack), Name: "pack", Rising: true},
+	{ID: byte(tableDraft), Name: "draft", Rising: true},
+}
+
+var be = binary.BigEndian
+
+func key1(t table, a uint64) []byte {
+	k := make([]byte, 9)
+	k[0] = byte(t)
+	be.PutUint64(k[1:], a)
+	return k
+}
+
+func key1s(t table, a uint64, s string) []byte {
+	k := make([]byte, 9+len(s))
+	k[0] = byte(t)
+	be.PutUint64(k[1:], a)
+	copy(k[9:], s)
+	return k
+}
+
+func key2s(t table, a, b uint64, s string) []byte {
+	k := make([]byte, 17+len(s))
+	k[0] = byte(t)
+	be.PutUint64(k[1:], a)
+	be.PutUint64(k[9:], b)
+	copy(k[17:], s)
+	return k
+}
+
+func key1n(t table, a uint64, n uint32) []byte {
+	k := make([]byte, 13)
+	k[0] = byte(t)
+	be.PutUint64(k[1:], a)
+	be.PutUint32(k[9:], n)
+	return k
+}
+
+func keyID(t table, id blob.ID) []byte { return append([]byte{byte(t)}, id[:]...) }
+
+func keyContent(id blob.ID, part uint32) []byte {
+	return be.AppendUint32(append([]byte{byte(tableContent)}, id[:]...), part)
+}
+
+func keyPack(id blob.PackID) []byte { return append([]byte{byte(tablePack)}, id[:]...) }
+
+func keyMeta(name string) []byte { return append([]byte{byte(tableMeta)}, name...) }
+
+func nodeKey(i Inode) []byte                  { return key1(tableNode, uint64(i)) }
+func nameKey(dir Inode, name string) []byte   { return key1s(tableName, uint64(dir), name) }
+func attrKey(f FileID, name string) []byte    { return key1s(tableAttr, uint64(f), name) }
+func versionKey(f FileID, s Seq) []byte       { return key1n(tableVersion, uint64(f), uint32(s)) }
+func draftKey(i Inode, gen uint32) []byte     { return key1n(tableDraft, uint64(i), gen) }
+func parentKey(i, dir Inode, n string) []byte { return key2s(tableParent, uint64(i), uint64(dir), n) }
+
+// pastPrefix returns p ‖ table ‖ key ‖ 0: names and attribute names hold no NUL, so
+// the rows of one key stand together.
+func pastPrefix(key []byte, extra int) []byte {
+	k := make([]byte, 0, len(key)+2+extra)
+	k = append(k, byte(tablePast))
+	k = append(k, key...)
+	return append(k, 0)
+}
+
+func pastKey(key []byte, died Epoch) []byte {
+	return be.AppendUint64(pastPrefix(key, 8), uint64(died))
+}
+
+// prefixEnd returns the first key after all keys that start with prefix, in
+// place; nil when there is none.
+func prefixEnd(prefix []byte) []byte {
+	end := append([]byte(nil), prefix...)
+	for i := len(end) - 1; i >= 0; i-- {
+		if end[i]++; end[i] != 0 {
+			return end[:i+1]
+		}
+	}
+	return nil
+}

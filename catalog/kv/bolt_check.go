@@ -1,0 +1,398 @@
+package kv
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rdfs/rdfs/internal/blob"
+)
+
+// This file reads the pages of a bbolt file with pread, without bbolt. bbolt
+// trusts its pages: a bad reference can send it round in circles until memory
+// is gone, and a bad freelist makes it overwrite live pages. bbolt's own check
+// also cannot run beside commits.
+
+// inspect verifies the structure of the file before bbolt walks it: everything
+// but what is inside the leaves, of which it reads only the headers.
+func (e *boltEngine) inspect() error {
+	var first error
+	err := e.walk(context.Background(), false, func(problem string) {
+		if first == nil {
+			first = fmt.Errorf("%w: %s", blob.ErrCorrupt, problem)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return first
+}
+
+// Check reads every page and verifies every row.
+func (e *boltEngine) Check(ctx context.Context, report func(problem string)) error {
+	if err := e.walk(ctx, true, report); err != nil {
+		return fmt.Errorf("check %s: %w", e.path, err)
+	}
+	return nil
+}
+
+func (e *boltEngine) walk(ctx context.Context, full bool, report func(string)) error {
+	if err := e.isBroken(); err != nil {
+		return err
+	}
+	// The read transaction keeps the pages of its state from being reused. Its
+	// meta stays in the file only until the commit after the next.
+	e.commit.Lock()
+	tx, err := e.begin()
+	if err != nil {
+		e.commit.Unlock()
+		return err
+	}
+	defer e.end(tx)
+	w := &walker{ctx: ctx, r: e.file, size: int64(e.db.Info().PageSize), full: full, report: report}
+	m, err := w.meta()
+	e.commit.Unlock()
+	if err != nil {
+		report(err.Error())
+		return nil
+	}
+	if m.damaged {
+		e.log.Warn("one of two meta pages is damaged; if it was the newer one, the last commit is missing", "store", e.path)
+	}
+	info, err := e.file.Stat()
+	if err != nil {
+		return err
+	}
+	if have, want := info.Size(), int64(m.high)*w.size; have < want {
+		report(fmt.Sprintf("the file has %d bytes, %d are missing", have, want-have))
+		return nil
+	}
+	w.high = m.high
+	w.used = make([]uint64, m.high/64+1)
+	w.tree(m.root, "", nil, nil)
+	w.headers()
+	w.freelist(m.freelist)
+	return w.err
+}
+
+const (
+	pageHeader = 16 // id 8, flags 2, count 2, overflow 4
+	elemSize   = 16 // branch: pos 4, ksize 4, page 8; leaf: flags 4, pos 4, ksize 4, vsize 4
+	bucketSize = 16 // root page 8, sequence 8
+
+	branchPage   = 0x01
+	leafPage     = 0x02
+	freelistPage = 0x10
+	bucketElem   = 0x01
+	metaMagic    = 0xED0CDAED
+)
+
+var native = binary.NativeEndian
+
+type walker struct {
+	ctx    context.Context
+	r      io.ReaderAt
+	size   int64 // of a page
+	high   uint64
+	full   bool
+	used   []uint64 // one bit per page that is part of the tree
+	leaves []uint64 // left for headers
+	report func(string)
+	err    error // why the walk was given up
+}
+
+func (w *walker) bad(page uint64, format string, a ...any) {
+	w.report(fmt.Sprintf("page %d: ", page) + fmt.Sprintf(format, a...))
+}
+
+type boltMeta struct {
+	root, freelist, high, txid uint64
+	damaged                    bool // the other one of the two
+}
+
+// meta returns the newer of the two valid meta pages.
+func (w *walker) meta() (boltMeta, error) {
+	var best boltMeta
+	valid := 0
+	for i := range int64(2) {
+		b := make([]byte, 80)
+		if _, err := w.r.ReadAt(b, i*w.size); err != nil {
+			return best, fmt.Errorf("meta page %d: %w", i, err)
+		}
+		h := fnv.New64a()
+		h.Write(b[16:72])
+		if native.Uint32(b[16:]) != metaMagic || native.Uint64(b[72:]) != h.Sum64() {
+			continue
+		}
+		m := boltMeta{root: native.Uint64(b[32:]), freelist: native.Uint64(b[48:]), high: native.Uint64(b[56:]), txid: native.Uint64(b[64:])}
+		if valid++; valid == 1 || m.txid > best.txid {
+			best = m
+		}
+	}
+	if valid == 0 {
+		return best, errors.New("both meta pages are damaged")
+	}
+	if best.high > 1<<40 {
+		return best, fmt.Errorf("meta page: %d pages", best.high)
+	}
+	best.damaged = valid == 1
+	return best, nil
+}
+
+// page is a page with its overflow, as it was read.
+type page struct {
+	id    uint64
+	flags uint16
+	count int
+	size  int64  // bytes, the overflow included
+	data  []byte // all of them, or what header has read
+}
+
+// read returns a page if its header is right, and reports it if not.
+func (w *walker) read(id uint64, flags uint16) (p page, ok bool) {
+	p, _, ok = w.header(id, flags)
+	if !ok {
+		return p, false
+	}
+	p.data = make([]byte, p.size)
+	if _, err := w.r.ReadAt(p.data, int64(id)*w.size); err != nil {
+		w.bad(id, "cannot be read: %v", err)
+		return p, false
+	}
+	return p, true
+}
+
+// header is read for the first 32 bytes of a page. It returns in overflow how
+// many pages it goes on for.
+func (w *walker) header(id uint64, flags uint16) (p page, overflow uint64, ok bool) {
+	if w.err == nil {
+		w.err = w.ctx.Err()
+	}
+	if w.err != nil {
+		return p, 0, false
+	}
+	if id < 2 || id >= w.high {
+		w.bad(id, "out of range, the file has %d", w.high)
+		return p, 0, false
+	}
+	b := make([]byte, pageHeader+elemSize)
+	if _, err := w.r.ReadAt(b, int64(id)*w.size); err != nil {
+		w.bad(id, "cannot be read: %v", err)
+		return p, 0, false
+	}
+	p = page{id: native.Uint64(b), flags: native.Uint16(b[8:]), count: int(native.Uint16(b[10:])), data: b}
+	overflow = uint64(native.Uint32(b[12:]))
+	if p.id != id || p.flags&flags != p.flags || p.flags&(p.flags-1) != 0 || p.flags == 0 || id+overflow >= w.high {
+		w.bad(id, "damaged header (number %d, kind %#x, %d more pages)", p.id, p.flags, overflow)
+		return p, 0, false
+	}
+	p.size = (1 + int64(overflow)) * w.size
+	return p, overflow, true
+}
+
+// use marks pages as part of the tree; each may be only once.
+func (w *walker) use(id, n uint64) bool {
+	for ; n > 0; id, n = id+1, n-1 {
+		if id >= w.high {
+			w.bad(id, "out of range, the file has %d", w.high)
+			return false
+		}
+		if w.isUsed(id) {
+			w.bad(id, "is referred to twice")
+			return false
+		}
+		w.used[id/64] |= 1 << (id % 64)
+	}
+	return true
+}
+
+func (w *walker) isUsed(id uint64) bool { return w.used[id/64]&(1<<(id%64)) != 0 }
+
+// tree walks a page and what is below it. Its keys are at least lo and, unless
+// hi is nil, less than hi. bucket is empty for the tree of buckets.
+func (w *walker) tree(id uint64, bucket string, lo, hi []byte) {
+	p, ok := w.read(id, branchPage|leafPage)
+	if !ok || !w.use(id, uint64(int64(len(p.data))/w.size)) {
+		return
+	}
+	if p.flags == leafPage {
+		w.leaf(p, bucket, lo, hi)
+		return
+	}
+	w.branch(p, bucket, lo, hi)
+}
+
+func (w *walker) branch(p page, bucket string, lo, hi []byte) {
+	type child struct {
+		key  []byte
+		page uint64
+	}
+	if !w.packed(p) {
+		return
+	}
+	children := make([]child, 0, p.count)
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
+		off := int64(pageHeader + i*elemSize)
+		e := p.data[off:]
+		key, ok := cut(p.data, off+int64(native.Uint32(e)), int64(native.Uint32(e[4:])))
+		if !ok || off+int64(native.Uint32(e)) != at || !ordered(i, key, lo, hi) {
+			w.bad(p.id, "entry %d is damaged", i)
+			return
+		}
+		lo, at = key, at+int64(len(key))
+		children = append(children, child{key, native.Uint64(e[8:])})
+	}
+	if len(children) == 0 {
+		w.bad(p.id, "is an empty branch")
+		return
+	}
+	leaves := false
+	if !w.full && bucket != "" {
+		q, ok := w.read(children[0].page, branchPage|leafPage)
+		leaves = ok && q.flags == leafPage
+	}
+	for i, c := range children {
+		if leaves { // and if it is none, headers will find out
+			w.leaves = append(w.leaves, c.page)
+			continue
+		}
+		next := hi
+		if i+1 < len(children) {
+			next = children[i+1].key
+		}
+		w.tree(c.page, bucket, c.key, next)
+	}
+}
+
+// headers verifies the headers of the leaves that tree has passed over.
+func (w *walker) headers() {
+	slices.Sort(w.leaves)
+	for _, id := range w.leaves {
+		if p, n, ok := w.header(id, leafPage); ok && w.use(id, 1+n) {
+			w.packed(p)
+		}
+	}
+}
+
+// packed reports whether the entries of a page are where their number says: the
+// keys and values follow at once. It needs the first 32 bytes only.
+func (w *walker) packed(p page) bool {
+	ok := int64(pageHeader+p.count*elemSize) <= p.size
+	first := p.data[pageHeader:min(pageHeader+elemSize, len(p.data))]
+	switch {
+	case p.count == 0:
+		ok = !slices.ContainsFunc(first, func(b byte) bool { return b != 0 })
+	case p.flags == leafPage && len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first[4:])) == int64(p.count)*elemSize
+	case len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first)) == int64(p.count)*elemSize
+	}
+	if !ok {
+		w.bad(p.id, "does not have the %d entries that it claims", p.count)
+	}
+	return ok
+}
+
+func (w *walker) leaf(p page, bucket string, lo, hi []byte) {
+	if !w.packed(p) {
+		return
+	}
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
+		off := int64(pageHeader + i*elemSize)
+		e := p.data[off:]
+		flags, pos, ksize, vsize := native.Uint32(e), int64(native.Uint32(e[4:])), int64(native.Uint32(e[8:])), int64(native.Uint32(e[12:]))
+		key, kok := cut(p.data, off+pos, ksize)
+		value, vok := cut(p.data, off+pos+ksize, vsize)
+		if !kok || !vok || off+pos != at || !ordered(i, key, lo, hi) {
+			w.bad(p.id, "entry %d is damaged", i)
+			return
+		}
+		lo, at = key, at+ksize+vsize
+		if bucket == "" {
+			w.bucket(p.id, string(key), value, flags)
+		} else if _, ok := sound(key, value); !ok || flags != 0 {
+			w.bad(p.id, "table %s: wrong checksum of row %x", bucket, key[:min(ksize, 64)])
+		}
+	}
+}
+
+// bucket walks the bucket of an entry in the tree of buckets. A small one is
+// not a tree but a leaf inside the entry.
+func (w *walker) bucket(at uint64, name string, value []byte, flags uint32) {
+	if flags != bucketElem || len(value) < bucketSize || name == "" {
+		w.bad(at, "%q is not a bucket", name)
+		return
+	}
+	if root := native.Uint64(value); root != 0 {
+		w.tree(root, name, nil, nil)
+		return
+	}
+	data := value[bucketSize:]
+	if len(data) < pageHeader || native.Uint16(data[8:]) != leafPage {
+		w.bad(at, "bucket %s is damaged", name)
+		return
+	}
+	w.leaf(page{id: at, flags: leafPage, count: int(native.Uint16(data[10:])), size: int64(len(data)), data: data}, name, nil, nil)
+}
+
+// ordered reports whether the key of entry i is where it belongs: after lo, the
+// key before it, or for the first entry not before lo, its lower bound.
+func ordered(i int, key, lo, hi []byte) bool {
+	c := bytes.Compare(key, lo)
+	return (c > 0 || c == 0 && i == 0) && (hi == nil || bytes.Compare(key, hi) < 0)
+}
+
+// freelist verifies that the free pages are no others than the unused ones.
+func (w *walker) freelist(id uint64) {
+	p, ok := w.read(id, freelistPage)
+	if !ok || !w.use(id, uint64(int64(len(p.data))/w.size)) {
+		return
+	}
+	ids, n := p.data[pageHeader:], uint64(p.count)
+	if p.count == 0xFFFF {
+		n, ids = native.Uint64(ids), ids[8:]
+	}
+	if n > uint64(len(ids)/8) {
+		w.bad(id, "free list of %d pages", n)
+		return
+	}
+	free := make([]uint64, len(w.used))
+	last := uint64(1)
+	for i := range n {
+		f := native.Uint64(ids[8*i:])
+		if f <= last || f >= w.high {
+			w.bad(id, "free list names page %d after %d", f, last)
+			return
+		}
+		if last = f; w.isUsed(f) {
+			w.bad(f, "is free and in use")
+		}
+		free[f/64] |= 1 << (f % 64)
+	}
+	if w.err != nil {
+		return
+	}
+	var lost []string
+	for i := uint64(2); i < w.high; i++ {
+		if !w.isUsed(i) && free[i/64]&(1<<(i%64)) == 0 {
+			lost = append(lost, fmt.Sprint(i))
+		}
+	}
+	if len(lost) > 0 {
+		w.report(fmt.Sprintf("%d pages are neither free nor in use: %s", len(lost), strings.Join(lost[:min(len(lost), 10)], " ")))
+	}
+}
+
+// cut returns n bytes at off, if they are inside b behind the header.
+func cut(b []byte, off, n int64) ([]byte, bool) {
+	if off < pageHeader || n < 0 || off+n > int64(len(b)) {
+		return nil, false
+	}
+	return b[off : off+n : off+n], true
+}

@@ -1,0 +1,220 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const testID = "01JD9Q5W9ZP8V1E5B7K3M2N4XR"
+
+var update = flag.Bool("update", false, "rewrite the fixture of the default file")
+
+func TestDefaultFileOpensAndIsItsOwnDefault(t *testing.T) {
+	for _, scheme := range []string{SchemeFree, SchemeHierarchical, SchemeFlat, SchemeByExperiment, SchemeBIDS} {
+		t.Run(scheme, func(t *testing.T) {
+			data, err := Default(scheme, testID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := Parse("rdfs.yaml", data)
+			if err != nil {
+				t.Fatalf("%v\n%s", err, data)
+			}
+			if c.Naming.Scheme != scheme || c.ID != testID {
+				t.Errorf("got scheme %q id %q", c.Naming.Scheme, c.ID)
+			}
+			if got, want := c.Naming.Enforced(), scheme == SchemeFree; got != want {
+				t.Errorf("Enforced: got %v, want %v", got, want)
+			}
+			var again bytes.Buffer
+			c.write(&again)
+			if !bytes.Equal(again.Bytes(), data) {
+				t.Errorf("written again:\n%s\nwant:\n%s", again.Bytes(), data)
+			}
+			minimal, err := Parse("rdfs.yaml", []byte("version: 1\nid: "+testID+"\nnaming: {scheme: "+scheme+"}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, s := range c.Explain() {
+				if s.Line == 0 {
+					t.Errorf("%s is not written out in the default file", s.Key)
+				}
+				if got := minimal.Explain()[i]; got.Value != s.Value {
+					t.Errorf("%s: file says %q, default is %q", s.Key, s.Value, got.Value)
+				}
+			}
+		})
+	}
+}
+
+// The fixture is what version 1 wrote. It must open for ever; it is rewritten
+// only while version 1 has not been released.
+func TestFileOfVersion1OpensForEver(t *testing.T) {
+	name := filepath.Join("testdata", "formats", "rdfs-v1.yaml")
+	if *update {
+		data, _ := Default(SchemeFree, testID)
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := Parse(name, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.SealAfter != time.Second || c.Cache.MaxSize.Count != 20<<30 || c.Cache.MinFree.Percent != 5 ||
+		len(c.Tiers) != 1 || c.Tiers[0] != (Tier{"local", "dir", "blobs"}) || c.Log.MaxSize != 10<<20 ||
+		c.Mount.AllowOther != Auto || c.Versions.Keep != "all" {
+		t.Errorf("read as %+v", c)
+	}
+}
+
+func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
+	const head = "version: 1\nid: " + testID + "\n"
+	tests := []struct {
+		name string
+		file string
+		want []string // whole lines of the error
+	}{
+		{"unknown key", head + "cache:\n  max_sise: 3GiB\n",
+			[]string{`f:4:3: cache.max_sise: unknown key; did you mean "max_size"?`}},
+		{"unknown section", head + "cahce: {}\n",
+			[]string{`f:3:1: cahce: unknown key; did you mean "cache"?`}},
+		{"wrong indentation", head + "max_size: 3GiB\n",
+			[]string{`f:3:1: max_size: unknown key; "max_size" belongs below "cache"`}},
+		{"wrong section", head + "cache:\n  allow_other: true\n",
+			[]string{`f:4:3: cache.allow_other: unknown key; "allow_other" belongs below "mount"`}},
+		{"nothing near", head + "quux: 1\n",
+			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, cache, snapshots, versions, seal_after, mount, log`}},
+		{"reserved section", head + "placement:\n  copies: 2\n",
+			[]string{"f:4:3: placement.copies: this version of rdfs knows no key below \"placement\"; write `placement: {}`"}},
+		{"bad size", head + "cache:\n  max_size: 3 bananas\n",
+			[]string{`f:4:13: cache.max_size: unknown unit "bananas" in "3 bananas": use B, KiB, MiB, GiB, TiB (or KB, MB, GB, TB)`}},
+		{"ambiguous size", head + "cache: {max_size: 3G}\n",
+			[]string{`f:3:19: cache.max_size: "3G" is ambiguous: write 3GiB (1024) or 3GB (1000)`}},
+		{"ambiguous duration", head + "seal_after: 5m\n",
+			[]string{`f:3:13: seal_after: "5m" is ambiguous: write 5min for minutes (m means months elsewhere)`}},
+		{"no unit", head + "seal_after: 5\n",
+			[]string{`f:3:13: seal_after: "5" has no unit: write 5s for seconds`}},
+		{"zero seal_after", head + "seal_after: 0\n",
+			[]string{`f:3:13: seal_after: want a time from 10ms to 24h, got "0"`}},
+		{"percentage", head + "cache: {min_free: 105%}\n",
+			[]string{`f:3:19: cache.min_free: want a percentage from 0% to 100%, got "105%"`}},
+		{"unknown word", head + "naming:\n  scheme: hierarchcal\n",
+			[]string{`f:4:11: naming.scheme: "hierarchcal" is not known; did you mean "hierarchical"?`}},
+		{"mode without a scheme", head + "naming:\n  scheme: free\n  mode: enforce\n",
+			[]string{`f:5:3: naming.mode: "enforce" has nothing to check: scheme is "free"`}},
+		{"no value", head + "seal_after:\n",
+			[]string{`f:3:1: seal_after: has no value; remove the key to get the default`}},
+		{"list for a value", head + "seal_after: [1s]\n",
+			[]string{`f:3:13: seal_after: want one value, got a list`}},
+		{"value for a section", head + "cache: big\n",
+			[]string{`f:3:8: cache: want keys and values, got "big"`}},
+		{"alias", head + "seal_after: &a 1s\n",
+			[]string{`f:3:13: seal_after: want one value, got an anchor or alias, which rdfs.yaml does not use`}},
+		{"new version", "version: 2\nnonsense: 1\n",
+			[]string{"f:1:10: version: this rdfs reads version 1, the file has version 2: use the rdfs that wrote it, or a newer one"}},
+		{"version is a word", "version: one\n", []string{`f:1:10: version: want 1, got "one"`}},
+		{"no version", "id: " + testID + "\n", []string{"f: version: missing; write `version: 1` at the top"}},
+		{"empty file", "", []string{"f: version: missing; write `version: 1` at the top"}},
+		{"no id", "version: 1\n", []string{"f: id: missing; `rdfs init` writes it. Take it from a backup of this file"}},
+		{"bad id", "version: 1\nid: 7\n", []string{`f:2:5: id: want a ULID of 26 characters, got "7"`}},
+		{"tiers is no list", head + "tiers: {name: local}\n",
+			[]string{"f:3:8: tiers: want a list: lines that begin with `- name:`"}},
+		{"no tier", head + "tiers: []\n", []string{"f:3:8: tiers: want at least one tier"}},
+		{"tier without path", head + "tiers:\n  - name: a\n    kind: dir\n",
+			[]string{`f:4:5: tiers[0]: "path" is missing`}},
+		{"tier kind of later", head + "tiers:\n  - {name: a, kind: s3, path: x}\n",
+			[]string{"f:4:21: tiers[0].kind: tiers of kind s3 are not in this version of rdfs: use dir"}},
+		{"tier in the cache", head + "tiers:\n  - {name: a, kind: dir, path: cache/x}\n",
+			[]string{`f:4:32: tiers[0].path: "cache/x" is no place for a tier: use a directory of its own`}},
+		{"all at once", head + "seal_after: 5m\nlog: {level: loud}\ncahce: {}\n",
+			[]string{
+				`f:3:13: seal_after: "5m" is ambiguous: write 5min for minutes (m means months elsewhere)`,
+				`f:4:14: log.level: want debug, info, warn or error, got "loud"`,
+				`f:5:1: cahce: unknown key; did you mean "cache"?`,
+			}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Parse("f", []byte(tt.file))
+			var ps Problems
+			if !errors.As(err, &ps) {
+				t.Fatalf("got %v, want Problems", err)
+			}
+			if got, want := err.Error(), strings.Join(tt.want, "\n"); got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestSyntaxErrorsNameTheLine(t *testing.T) {
+	for name, file := range map[string]string{
+		"unclosed":  "version: 1\nid: x\ncache: {max_size: 3GiB\n",
+		"duplicate": "version: 1\nversion: 1\n",
+		"tab":       "version: 1\ncache:\n\tmax_size: 1\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := Parse("f", []byte(file))
+			var ps Problems
+			if !errors.As(err, &ps) || len(ps) != 1 || ps[0].Line == 0 {
+				t.Fatalf("got %v, want one problem with a line", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than a line: %q", err.Error())
+			}
+		})
+	}
+}
+
+func TestSizesAndDurationsReadBackAsWritten(t *testing.T) {
+	for _, n := range []int64{0, 1, 1000, 1 << 10, 20 << 30, 1<<40 + 1} {
+		if got, err := ParseSize(FormatSize(n)); err != nil || got != n {
+			t.Errorf("%d -> %s -> %d, %v", n, FormatSize(n), got, err)
+		}
+	}
+	for in, want := range map[string]int64{"1.5GiB": 3 << 29, "20 GiB": 20 << 30, "1kb": 1000, "7": 7, "7B": 7} {
+		if got, err := ParseSize(in); err != nil || got != want {
+			t.Errorf("ParseSize(%q) = %d, %v; want %d", in, got, err, want)
+		}
+	}
+	for _, d := range []time.Duration{0, time.Second, 1500 * time.Millisecond, 36 * time.Hour, 14 * 24 * time.Hour} {
+		if got, err := ParseDuration(FormatDuration(d)); err != nil || got != d {
+			t.Errorf("%v -> %s -> %v, %v", d, FormatDuration(d), got, err)
+		}
+	}
+	for in, want := range map[string]time.Duration{"1h30min": 90 * time.Minute, "2d": 48 * time.Hour, "0.5s": 500 * time.Millisecond} {
+		if got, err := ParseDuration(in); err != nil || got != want {
+			t.Errorf("ParseDuration(%q) = %v, %v; want %v", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "-1", "x", "GiB", "1..2", "99999999999TiB"} {
+		if got, err := ParseSize(in); err == nil {
+			t.Errorf("ParseSize(%q) = %d, want an error", in, got)
+		}
+	}
+	for _, in := range []string{"", "s", "1x", "1h30", "99999999w"} {
+		if got, err := ParseDuration(in); err == nil {
+			t.Errorf("ParseDuration(%q) = %v, want an error", in, got)
+		}
+	}
+}
+
+func TestAmountOfADisk(t *testing.T) {
+	for in, want := range map[string]int64{"5%": 50, "7": 7, "100%": 1000, "0": 0, "0%": 0} {
+		a, err := ParseAmount(in)
+		if err != nil || a.Of(1000) != want {
+			t.Errorf("%s of 1000 = %d, %v; want %d", in, a.Of(1000), err, want)
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// key describes one key of the file. Keys whose name has no dot stand at the top.
+type key struct {
+	name string // full, e.g. "cache.max_size"
+	def  string // default, as it is written in the file; "" for id, which has none
+	doc  string // for the file and for Explain; lines as they are to be written
+	set  func(*Config, string) error
+	get  func(*Config) string
+}
+
+// section describes a top-level mapping.
+type section struct {
+	name string
+	doc  string
+}
+
+// sections in the order in which they are written. A top-level key without a
+// section of the same name is a plain value.
+var sections = []section{
+	{"version", "Format of this file. A version of rdfs that does not know it refuses to open the repository."},
+	{"id", "Identity of the repository, given once by `rdfs init`. Never change it, never copy it to another repository."},
+	{"naming", "Which file names the drive accepts."},
+	{"metadata", "Typed metadata fields. Reserved: this version stores and keeps every attribute (setfattr)\nwithout checking its type, and accepts no key here."},
+	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`."},
+	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
+	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
+	{"snapshots", "Snapshots and how long they are kept. Reserved: every version of every file is kept."},
+	{"versions", "Every save is a version."},
+	{"seal_after", "A file becomes a version when it was closed and then left alone for this long.\nUnits: ms, s, min, h, d, w."},
+	{"mount", "What `rdfs mount` does unless its -o options say otherwise."},
+	{"log", "The log of a drive mounted in the background: REPO/run/rdfs.log."},
+}
+
+// keys in the order in which they are written.
+var keys = []key{
+	{
+		name: "version", def: strconv.Itoa(Version),
+		set: func(c *Config, s string) (err error) {
+			c.Version, err = strconv.Atoi(s)
+			return err
+		},
+		get: func(c *Config) string { return strconv.Itoa(c.Version) },
+	},
+	{
+		name: "id",
+		set: func(c *Config, s string) error {
+			if _, err := ulid.ParseStrict(s); err != nil {
+				return fmt.Errorf("want a ULID of 26 characters, got %q", s)
+			}
+			c.ID = s
+			return nil
+		},
+		get: func(c *Config) string { return c.ID },
+	},
+	{
+		name: "naming.scheme", def: DefaultScheme,
+		doc: "free: any name. hierarchical, flat, by_experiment, bids: names of that scheme\n(accepted here, and not checked by this version: it says so when it mounts).",
+		set: oneOf(func(c *Config) *string { return &c.Naming.Scheme },
+			SchemeFree, SchemeHierarchical, SchemeFlat, SchemeByExperiment, SchemeBIDS),
+		get: func(c *Config) string { return c.Naming.Scheme },
+	},
+	{
+		name: "naming.mode", def: "off",
+		doc: "What happens to a wrong name: enforce refuses it, stage keeps it aside,\nwarn accepts and reports it, off does not look.",
+		set: oneOf(func(c *Config) *string { return &c.Naming.Mode }, "off", "warn", "stage", "enforce"),
+		get: func(c *Config) string { return c.Naming.Mode },
+	},
+	{
+		name: "cache.max_size", def: "20GiB",
+		doc: "Most that the cache may hold: a size (20GiB) or a share of its disk (30%).",
+		set: amount(func(c *Config) *Amount { return &c.Cache.MaxSize }),
+		get: func(c *Config) string { return c.Cache.MaxSize.String() },
+	},
+	{
+		name: "cache.min_free", def: "5%",
+		doc: "Evict when less than this is free on its disk: a size or a share.",
+		set: amount(func(c *Config) *Amount { return &c.Cache.MinFree }),
+		get: func(c *Config) string { return c.Cache.MinFree.String() },
+	},
+	{
+		name: "cache.min_free_inodes", def: "5%",
+		doc: "The same for inodes: a number or a share.",
+		set: amount(func(c *Config) *Amount { return &c.Cache.MinFreeInodes }),
+		get: func(c *Config) string { return c.Cache.MinFreeInodes.String() },
+	},
+	{
+		name: "versions.keep", def: "all",
+		doc: "all: every version is kept for ever.",
+		set: oneOf(func(c *Config) *string { return &c.Versions.Keep }, "all"),
+		get: func(c *Config) string { return c.Versions.Keep },
+	},
+	{
+		name: "seal_after", def: "1s",
+		set: func(c *Config, s string) error {
+			d, err := ParseDuration(s)
+			if err != nil {
+				return err
+			}
+			if d < 10*time.Millisecond || d > 24*time.Hour {
+				return fmt.Errorf("want a time from 10ms to 24h, got %q", s)
+			}
+			c.SealAfter = d
+			return nil
+		},
+		get: func(c *Config) string { return FormatDuration(c.SealAfter) },
+	},
+	{
+		name: "mount.allow_other", def: string(Auto),
+		doc: "May other users than the one who mounts use the drive? auto: yes when root mounts.\nPermissions of files are checked by the kernel either way.",
+		set: tristate(func(c *Config) *Tristate { return &c.Mount.AllowOther }),
+		get: func(c *Config) string { return string(c.Mount.AllowOther) },
+	},
+	{
+		name: "mount.passthrough", def: string(Auto),
+		doc: "Let the kernel read and write files by itself (Linux 6.9 or later, root).\nauto: where it can; false: never.",
+		set: tristate(func(c *Config) *Tristate { return &c.Mount.Passthrough }),
+		get: func(c *Config) string { return string(c.Mount.Passthrough) },
+	},
+	{
+		name: "log.level", def: "info",
+		doc: "debug, info, warn or error.",
+		set: oneOf(func(c *Config) *string { return &c.Log.Level }, "debug", "info", "warn", "error"),
+		get: func(c *Config) string { return c.Log.Level },
+	},
+	{
+		name: "log.max_size", def: "10MiB",
+		doc: "The log is rotated at this size; one older log (rdfs.log.1) is kept.",
+		set: func(c *Config, s string) error {
+			n, err := ParseSize(s)
+			if err == nil && n < 64<<10 {
+				err = fmt.Errorf("want at least 64KiB, got %q", s)
+			}
+			c.Log.MaxSize = n
+			return err
+		},
+		get: func(c *Config) string { return FormatSize(c.Log.MaxSize) },
+	},
+}
+
+// tierKeys are the keys of one entry of `tiers`.
+var tierKeys = []struct {
+	name, doc string
+	set       func(*Tier, string) error
+	get       func(Tier) string
+}{
+	{"name", "How commands call it.",
+		func(t *Tier, s string) error {
+			if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
+				return fmt.Errorf("want a name of a-z, 0-9, _ and -, got %q", s)
+			}
+			t.Name = s
+			return nil
+		},
+		func(t Tier) string { return t.Name }},
+	{"kind", "dir: a directory.",
+		func(t *Tier, s string) error {
+			switch s {
+			case "dir":
+				t.Kind = s
+				return nil
+			case "s3", "gcs":
+				return fmt.Errorf("tiers of kind %s are not in this version of rdfs: use dir", s)
+			}
+			return fmt.Errorf("want dir, got %q", s)
+		},
+		func(t Tier) string { return t.Kind }},
+	{"path", "Absolute, or relative to the repository.",
+		func(t *Tier, s string) error {
+			if s == "" {
+				return errors.New("want a directory")
+			}
+			t.Path = s
+			return nil
+		},
+		func(t Tier) string { return t.Path }},
+}
+
+// defaultTier is the only tier of a repository that names none.
+var defaultTier = Tier{Name: "local", Kind: "dir", Path: "blobs"}
+
+// reserved are the directories of a repository that no tier may use.
+var reserved = []string{"catalog", "drafts", "cache", "run"}
+
+func findKey(name string) *key {
+	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &keys[i]
+}
+
+// keysOf returns the keys of a section, in order.
+func keysOf(section string) []key {
+	var out []key
+	for _, k := range keys {
+		if strings.HasPrefix(k.name, section+".") {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func oneOf(at func(*Config) *string, words ...string) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		if slices.Contains(words, s) {
+			*at(c) = s
+			return nil
+		}
+		if near := Nearest(s, words); near != "" {
+			return fmt.Errorf("%q is not known; did you mean %q?", s, near)
+		}
+		return fmt.Errorf("want %s, got %q", orList(words), s)
+	}
+}
+
+func amount(at func(*Config) *Amount) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		a, err := ParseAmount(s)
+		*at(c) = a
+		return err
+	}
+}
+
+func tristate(at func(*Config) *Tristate) func(*Config, string) error {
+	return func(c *Config, s string) error {
+		switch t := Tristate(s); t {
+		case Auto, On, Off:
+			*at(c) = t
+			return nil
+		}
+		return fmt.Errorf("want auto, true or false, got %q", s)
+	}
+}
+
+// orList writes words as "a, b or c".
+func orList(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}

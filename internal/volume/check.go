@@ -1,0 +1,409 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/rdfs/rdfs/cache"
+	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/tiers/pack"
+)
+
+// Check reads the whole repository and reports what is wrong: the catalog's file,
+// its rows and their references, the drafts, and the packs' directories; with data
+// every byte of the packs and of the cache as well. It changes nothing, holds
+// little memory however large the repository is, and may run while the drive is used.
+func (v *Volume) Check(ctx context.Context, data bool, progress func(Progress)) (CheckResult, error) {
+	if progress == nil {
+		progress = func(Progress) {}
+	}
+	c := &checker{v: v, ctx: ctx, progress: progress, data: data}
+	for _, phase := range []func() error{c.engine, c.nodes, c.names, c.versions, c.contents, c.chunks, c.drafts, c.packs, c.cached} {
+		if err := phase(); err != nil {
+			return c.r, err
+		}
+	}
+	return c.r, nil
+}
+
+// checker is one run of Check.
+type checker struct {
+	v        *Volume
+	ctx      context.Context
+	progress func(Progress)
+	data     bool
+	r        CheckResult
+}
+
+// maxFindings bounds what is reported; errors are counted beyond.
+const maxFindings = 1000
+
+// page is how many rows are looked at in one transaction.
+const page = 500
+
+func (c *checker) find(severity, object, problem, fix string) {
+	if severity == "error" {
+		c.r.Errors++
+	}
+	if len(c.r.Findings) < maxFindings {
+		c.r.Findings = append(c.r.Findings, Finding{Severity: severity, Object: object, Problem: problem, Fix: fix})
+	}
+}
+
+const (
+	fixCatalog = "put back a copy of the catalog directory from a backup, or ask for help before writing to the drive"
+	fixPack    = "put back a copy of this file from a backup of the tier; the versions that need it cannot be read until then"
+	fixDraft   = "restore an earlier version with `rdfs restore`, or remove the file"
+)
+
+func (c *checker) engine() error {
+	c.progress(Progress{Phase: "checking the catalog file"})
+	return c.v.cat.CheckEngine(c.ctx, func(problem string) { c.find("error", "catalog", problem, fixCatalog) })
+}
+
+// nodes checks every node row: that it has names, and that its bytes are somewhere.
+func (c *checker) nodes() error {
+	for from := catalog.Inode(0); ; {
+		n := 0
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			return tx.Nodes(from, func(i catalog.Inode, row *catalog.Node) bool {
+				c.node(tx, i, row)
+				from = i + 1
+				n++
+				return n < page
+			})
+		})
+		if err != nil {
+			c.find("error", fmt.Sprintf("catalog, inode %d or after", from), err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		c.r.Rows += int64(n)
+		c.progress(Progress{Phase: "checking files", Done: c.r.Rows, Unit: "rows"})
+		if n < page || c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+}
+
+func (c *checker) node(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
+	names := uint32(0)
+	tx.Names(i, func(n catalog.Name) bool {
+		if j, err := tx.Lookup(n.Dir, n.Name); err != nil || j != i {
+			c.find("error", c.path(tx, i), "a name of it is recorded that does not lead to it: "+n.Name, fixCatalog)
+		}
+		names++
+		return true
+	})
+	switch {
+	case row.IsDir():
+		if i != catalog.Root && names != 1 {
+			c.find("error", c.path(tx, i), fmt.Sprintf("a directory with %d names", names), fixCatalog)
+		}
+		if parent, err := tx.Node(row.Parent); err != nil || !parent.IsDir() {
+			c.find("error", c.path(tx, i), "its parent is not a directory", fixCatalog)
+		}
+		return
+	case names != row.Nlink:
+		c.find("error", c.path(tx, i), fmt.Sprintf("%d names, and a link count of %d", names, row.Nlink), fixCatalog)
+	}
+	if !row.IsRegular() {
+		return
+	}
+	c.r.Files++
+	switch {
+	case row.Gen != 0:
+		if _, err := tx.Draft(i, row.Gen); err != nil {
+			c.find("error", c.path(tx, i), "it is unsealed and the catalog does not say where its draft is", fixCatalog)
+		}
+	case row.Content.IsZero():
+		c.find("error", c.path(tx, i), "it has neither a draft nor sealed content", fixDraft)
+	case !tx.HasContent(row.Content):
+		c.find("error", c.path(tx, i), "its content "+row.Content.String()+" is unknown", fixCatalog)
+	}
+}
+
+func (c *checker) path(tx *catalog.Tx, i catalog.Inode) string {
+	if p, err := tx.Path(i); err == nil {
+		return "/" + p
+	}
+	return fmt.Sprintf("inode %d", i)
+}
+
+// names checks that every name leads to a node.
+func (c *checker) names() error {
+	for dir, after := catalog.Root, ""; ; {
+		n := 0
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			tx.AllNames(dir, after, func(d catalog.Inode, e catalog.Dirent) bool {
+				dir, after = d, e.Name
+				if row, err := tx.Node(e.Ino); err != nil {
+					c.find("error", c.path(tx, d)+"/"+e.Name, "the name leads to an inode that does not exist", fixCatalog)
+				} else if row.Type() != e.Type {
+					c.find("error", c.path(tx, d)+"/"+e.Name, "the name and the inode differ in type", fixCatalog)
+				}
+				n++
+				return n < page
+			})
+			return nil
+		})
+		if err != nil {
+			c.find("error", "catalog, names", err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		c.r.Rows += int64(n)
+		if n < page || c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+}
+
+// versions checks that the content of every version is known.
+func (c *checker) versions() error {
+	file, seq := catalog.FileID(0), catalog.Seq(0)
+	for {
+		n := 0
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			return tx.AllVersions(file, seq, func(ver *catalog.Version) bool {
+				file, seq = ver.File, ver.Seq+1
+				if !tx.HasContent(ver.Content) {
+					c.find("error", fmt.Sprintf("version %d of file %d", ver.Seq, ver.File), "its content "+ver.Content.String()+" is unknown", fixCatalog)
+				}
+				n++
+				return n < page
+			})
+		})
+		if err != nil {
+			c.find("error", "catalog, versions", err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		c.r.Rows += int64(n)
+		if n < page || c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+}
+
+// contents checks that the chunks of every content are known and add up.
+func (c *checker) contents() error {
+	for after := (blob.ID{}); ; {
+		n := 0
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			tx.Contents(after, func(id blob.ID) bool {
+				after = id
+				c.content(tx, id)
+				n++
+				return n < page
+			})
+			return nil
+		})
+		if err != nil {
+			c.find("error", "catalog, contents", err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		c.r.Rows += int64(n)
+		if n < page || c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+}
+
+func (c *checker) content(tx *catalog.Tx, id blob.ID) {
+	m, err := tx.Content(id)
+	if err != nil {
+		c.find("error", "content "+id.String(), err.Error(), fixCatalog)
+		return
+	}
+	size := int64(0)
+	for _, chunk := range m.Chunks {
+		size += int64(chunk.Size)
+		if l, err := tx.Chunk(chunk.ID); err != nil || l.Size != chunk.Size {
+			c.find("error", "content "+id.String(), "its chunk "+chunk.ID.String()+" is unknown or of another size", fixCatalog)
+		}
+	}
+	if size != m.Size {
+		c.find("error", "content "+id.String(), fmt.Sprintf("its chunks have %d bytes, not %d", size, m.Size), fixCatalog)
+	}
+}
+
+// chunks checks that the pack of every chunk is known and large enough.
+func (c *checker) chunks() error {
+	for after := (blob.ID{}); ; {
+		n := 0
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			return tx.Chunks(after, func(id blob.ID, l blob.Location) bool {
+				after = id
+				if p, err := tx.Pack(l.Pack); err != nil {
+					c.find("error", "chunk "+id.String(), "its pack "+l.Pack.String()+" is unknown", fixCatalog)
+				} else if int64(l.Offset)+int64(l.Stored) > p.Size {
+					c.find("error", "chunk "+id.String(), "it lies beyond the end of its pack "+l.Pack.String(), fixCatalog)
+				}
+				n++
+				return n < page
+			})
+		})
+		if err != nil {
+			c.find("error", "catalog, chunks", err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		c.r.Rows += int64(n)
+		if n < page || c.ctx.Err() != nil {
+			return c.ctx.Err()
+		}
+	}
+}
+
+// drafts checks that the file of every draft is there.
+func (c *checker) drafts() error {
+	var list []catalog.Draft
+	err := c.v.cat.View(func(tx *catalog.Tx) error {
+		return tx.Drafts(0, 0, func(d *catalog.Draft) bool { list = append(list, *d); return true })
+	})
+	if err != nil {
+		c.find("error", "catalog, drafts", err.Error(), fixCatalog)
+	}
+	for k := range list {
+		d := &list[k]
+		path := c.v.drafts.path(d.Inode, d.Gen)
+		if _, err := os.Stat(path); err == nil {
+			continue
+		}
+		// It may have been sealed, or removed, since the rows were read.
+		c.v.cat.View(func(tx *catalog.Tx) error {
+			if _, err := tx.Draft(d.Inode, d.Gen); err == nil {
+				c.find("error", c.path(tx, d.Inode), "its draft "+path+" is missing", fixDraft)
+			}
+			return nil
+		})
+	}
+	return nil
+}
+
+// packs checks that every pack is in the tier, whole.
+func (c *checker) packs() error {
+	total := int64(0)
+	c.v.cat.View(func(tx *catalog.Tx) error { total = int64(tx.Counters().Packs); return nil })
+	for after := (blob.PackID{}); ; {
+		var list []catalog.Pack
+		err := c.v.cat.View(func(tx *catalog.Tx) error {
+			return tx.Packs(after, func(p *catalog.Pack) bool {
+				list = append(list, *p)
+				return len(list) < page
+			})
+		})
+		if err != nil {
+			c.find("error", "catalog, packs", err.Error(), fixCatalog)
+			return c.ctx.Err()
+		}
+		for k := range list {
+			p := &list[k]
+			after = p.ID
+			if err := c.ctx.Err(); err != nil {
+				return err
+			}
+			c.progress(Progress{Phase: "checking packs", Done: c.r.Packs, Total: total, Unit: "packs"})
+			if err := c.pack(p); err != nil {
+				if errors.Is(err, context.Canceled) {
+					return err
+				}
+				c.find("error", pack.Key(p.ID), err.Error(), fixPack)
+			}
+			c.r.Packs++
+		}
+		if len(list) < page {
+			return nil
+		}
+	}
+}
+
+func (c *checker) pack(p *catalog.Pack) error {
+	key := pack.Key(p.ID)
+	info, err := c.v.store.Stat(c.ctx, key)
+	if err != nil {
+		return err
+	}
+	if info.Size != p.Size {
+		return fmt.Errorf("it has %d bytes, not %d: %w", info.Size, p.Size, blob.ErrCorrupt)
+	}
+	d, err := pack.Load(c.ctx, c.v.store, key, p.Size)
+	if err != nil {
+		return err
+	}
+	if !c.data {
+		return nil
+	}
+	if _, err := pack.Verify(&object{c.ctx, c.v, key}, p.Size); err != nil {
+		return err
+	}
+	c.r.Bytes += p.Size
+	for _, e := range d.Entries {
+		if e.Type != pack.ChunkEntry {
+			continue
+		}
+		if _, err := c.v.reader.Chunk(c.ctx, blob.Chunk{ID: e.ID, Size: e.Size}, e.Location, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// object reads one object of the tier as an io.ReaderAt.
+type object struct {
+	ctx context.Context
+	v   *Volume
+	key string
+}
+
+func (o *object) ReadAt(p []byte, off int64) (int, error) {
+	if err := o.v.store.ReadAt(o.ctx, o.key, p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+var _ io.ReaderAt = (*object)(nil)
+
+// cached checks the files of the cache against the contents that they should have.
+func (c *checker) cached() error {
+	if !c.data {
+		return nil
+	}
+	var done int64
+	err := c.v.cache.Walk(func(e cache.Entry) bool {
+		id, size, ok := c.v.cachedContent(e.Key)
+		if !ok {
+			return c.ctx.Err() == nil // a leftover, which the cache removes by itself
+		}
+		c.progress(Progress{Phase: "checking the cache", Done: done, Unit: "files"})
+		done++
+		err := c.v.cache.Verify(c.ctx, e, id, size)
+		if now, _, still := c.v.cachedContent(e.Key); errors.Is(err, blob.ErrCorrupt) && still && now == id {
+			c.find("error", e.Path, err.Error(), "remove this file; the tier holds the content and rdfs brings it back")
+		} else if err == nil {
+			c.r.Bytes += e.Size
+		}
+		return c.ctx.Err() == nil
+	})
+	return errors.Join(err, c.ctx.Err())
+}
+
+// cachedContent returns what a file of the cache should hold.
+func (v *Volume) cachedContent(k cache.Key) (id blob.ID, size int64, ok bool) {
+	v.cat.View(func(tx *catalog.Tx) error {
+		if k.Ino != 0 {
+			row, err := tx.Node(catalog.Inode(k.Ino))
+			if err == nil && row.Gen == 0 && !row.Content.IsZero() {
+				id, size, ok = row.Content, row.Size, true
+			}
+			return nil
+		}
+		if m, err := tx.Content(k.ID); err == nil {
+			id, size, ok = m.ID, m.Size, true
+		}
+		return nil
+	})
+	return id, size, ok
+}

@@ -1,0 +1,341 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// Resolve returns the inode at a path from the root of the drive. Symbolic links
+// are not followed.
+func (v *Volume) Resolve(p string) (catalog.Inode, Attr, error) {
+	i := catalog.Root
+	for _, name := range strings.Split(path.Clean("/" + p)[1:], "/") {
+		if name == "" {
+			continue
+		}
+		next, err := v.resolve(i, name)
+		if err != nil {
+			return 0, Attr{}, fmt.Errorf("%s: %w", p, err)
+		}
+		i = next
+	}
+	a, err := v.Getattr(i)
+	return i, a, err
+}
+
+// resolveParent returns the directory of a path and its last name.
+func (v *Volume) resolveParent(p string) (catalog.Inode, string, error) {
+	dir, name := path.Split(path.Clean("/" + p))
+	if name == "" {
+		return 0, "", fmt.Errorf("%s: %w", p, ErrIsDir)
+	}
+	i, a, err := v.Resolve(dir)
+	if err == nil && !a.IsDir() {
+		err = fmt.Errorf("%s: %w", dir, ErrNotDir)
+	}
+	return i, name, err
+}
+
+// versioned returns the file at a path, also when it was deleted.
+func (v *Volume) versioned(p string) (dir catalog.Inode, name string, a Attr, err error) {
+	if dir, name, err = v.resolveParent(p); err != nil {
+		return 0, "", a, err
+	}
+	if a, err = v.Versioned(dir, name); err != nil {
+		err = fmt.Errorf("%s: %w", p, err)
+	}
+	return dir, name, a, err
+}
+
+// Log returns the versions of the file at a path, oldest first; then, if the file
+// holds a save that is not sealed yet, that save with number 0.
+func (v *Volume) Log(ctx context.Context, p string) ([]VersionInfo, error) {
+	dir, name, a, err := v.versioned(p)
+	if err != nil {
+		return nil, err
+	}
+	list := []VersionInfo{}
+	for after := catalog.Seq(0); ; {
+		page, err := v.Versions(a.File, after, 1000)
+		if err != nil {
+			return nil, err
+		}
+		for k := range page {
+			list = append(list, describe(&page[k]))
+			after = page[k].Seq
+		}
+		if len(page) < 1000 {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+	now, err := v.Lookup(dir, name)
+	if err != nil {
+		return list, nil // deleted: no version is current
+	}
+	if now.Gen == 0 {
+		for k := range list {
+			list[k].Current = list[k].Seq == uint32(now.Seq)
+		}
+		return list, nil
+	}
+	draft := VersionInfo{Time: now.Mtime.Time(), Size: now.Size, Current: true, Note: "not sealed yet"}
+	v.cat.View(func(tx *catalog.Tx) error {
+		if d, err := tx.Draft(now.Ino, now.Gen); err == nil {
+			draft.UID, draft.Author, draft.Program = d.UID, userName(d.UID), d.Program
+		}
+		return nil
+	})
+	return append(list, draft), nil
+}
+
+func describe(ver *catalog.Version) VersionInfo {
+	return VersionInfo{Seq: uint32(ver.Seq), Time: ver.Mtime.Time(), Sealed: ver.Sealed.Time(), Size: ver.Size,
+		UID: ver.UID, Author: userName(ver.UID), Program: ver.Program, Content: ver.Content.String(), Note: ver.Note}
+}
+
+// pick returns the version that a request means.
+func (v *Volume) pick(f catalog.FileID, r *RestoreRequest) (ver catalog.Version, err error) {
+	if r.Seq != 0 {
+		if ver, err = v.Version(f, catalog.Seq(r.Seq)); err != nil {
+			err = fmt.Errorf("%s has no version %d: run `rdfs log`", r.Path, r.Seq)
+		}
+		return ver, err
+	}
+	at := catalog.TimeOf(r.At)
+	err = v.cat.View(func(tx *catalog.Tx) error {
+		return tx.Versions(f, 0, func(x *catalog.Version) bool {
+			if x.Sealed > at {
+				return false
+			}
+			ver = *x
+			return true
+		})
+	})
+	if err == nil && ver.Seq == 0 {
+		err = fmt.Errorf("%s has no version from %s or before: run `rdfs log`", r.Path, r.At.Format(time.RFC3339))
+	}
+	return ver, err
+}
+
+// Restore makes an earlier version the newest one, without copying bytes. What the
+// file holds now stays a version as well.
+func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResult, err error) {
+	dir, name, a, err := v.versioned(r.Path)
+	if err != nil {
+		return res, err
+	}
+	if r.UID != 0 && r.UID != a.UID {
+		return res, fmt.Errorf("%s belongs to %s: %w", r.Path, userName(a.UID), ErrPerm)
+	}
+	ver, err := v.pick(a.File, &r)
+	if err != nil {
+		return res, err
+	}
+	res = RestoreResult{Path: r.Path, From: describe(&ver)}
+	if r.To != "" {
+		res.Path = r.To
+		if dir, name, err = v.resolveParent(r.To); err != nil {
+			return res, err
+		}
+		if err := checkName(name); err != nil {
+			return res, fmt.Errorf("%s: %w", r.To, err)
+		}
+	}
+	target, err := v.Lookup(dir, name)
+	exists := err == nil
+	switch {
+	case err != nil && !errors.Is(err, ErrNotExist):
+		return res, err
+	case exists && !target.IsRegular():
+		return res, fmt.Errorf("%s: %w", res.Path, ErrIsDir)
+	case exists && r.UID != 0 && r.UID != target.UID:
+		return res, fmt.Errorf("%s belongs to %s: %w", res.Path, userName(target.UID), ErrPerm)
+	case !exists:
+		if err := v.mayCreate(dir, &r); err != nil {
+			return res, fmt.Errorf("%s: %w", res.Path, err)
+		}
+	}
+	if exists { // what is there now must be a version before it is replaced
+		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil {
+			return res, err
+		}
+		if target, err = v.Lookup(dir, name); err != nil {
+			return res, err
+		}
+		if target.Gen == 0 && target.Content == ver.Content {
+			return res, nil
+		}
+	}
+	res.Changed = true
+	if r.DryRun {
+		return res, nil
+	}
+	seq, err := v.restore(dir, name, &target, exists, &ver, &a, &r)
+	res.NewSeq = uint32(seq)
+	if err == nil {
+		err = v.cat.Sync(ctx)
+	}
+	return res, err
+}
+
+// mayCreate reports whether the requester may make a name in a directory.
+func (v *Volume) mayCreate(dir catalog.Inode, r *RestoreRequest) error {
+	p, err := v.Getattr(dir)
+	if err != nil {
+		return err
+	}
+	if !may(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
+		return ErrAccess
+	}
+	return nil
+}
+
+// restore gives the name the content of a version: to the same inode when it is not
+// open, otherwise to a new inode that replaces it, as a program would that saves by
+// renaming.
+func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bool, ver *catalog.Version, of *Attr, r *RestoreRequest) (seq catalog.Seq, err error) {
+	nodes, unlock := v.acquire(target.Ino)
+	defer func() {
+		unlock()
+		if err == nil {
+			v.entryChanged(dir, name)
+			if exists {
+				v.contentChanged(target.Ino)
+			}
+		}
+	}()
+	now := v.timeNow()
+	note := fmt.Sprintf("restored from version %d", ver.Seq)
+	if r.To != "" {
+		note += " of " + r.Path
+	}
+	add := func(tx *catalog.Tx, row *catalog.Node, f catalog.FileID, hint catalog.Seq) {
+		seq = tx.LastSeq(f, hint) + 1
+		tx.PutVersion(&catalog.Version{File: f, Seq: seq, Content: ver.Content, Size: ver.Size, Mtime: now, Sealed: now,
+			Epoch: tx.Epoch(), UID: r.UID, GID: r.GID, Program: "rdfs restore", Note: note})
+		row.File, row.Seq, row.Content, row.Size = f, seq, ver.Content, ver.Size
+		row.Mtime, row.Ctime = now, now
+	}
+	if n := nodes[target.Ino]; exists && n.opens == 0 && n.job == nil {
+		_, err = v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
+			if row.Gen != 0 {
+				return ErrBusy
+			}
+			add(tx, row, row.File, row.Seq)
+			return nil
+		})
+		v.uncacheLater(target.Ino)
+		return seq, err
+	}
+	var lost fate
+	err = v.cat.Update(func(tx *catalog.Tx) error {
+		p, err := parent(tx, dir)
+		if err != nil {
+			return err
+		}
+		i := tx.NewInode()
+		row := catalog.Node{Mode: of.Mode, Nlink: 1, UID: of.UID, GID: of.GID, Atime: now, Btime: now}
+		f, hint := of.File, ver.Seq
+		switch cur, lookupErr := tx.Lookup(dir, name); {
+		case exists && (lookupErr != nil || cur != target.Ino), !exists && lookupErr == nil:
+			return ErrBusy
+		case exists:
+			old, err := tx.Node(cur)
+			if err != nil {
+				return notExist(err)
+			}
+			row.Mode, row.UID, row.GID, f, hint = old.Mode, old.UID, old.GID, old.File, old.Seq
+			tx.DeleteName(dir, name)
+			lost = v.dropLink(tx, nodes[cur], &old, now, old.File)
+		case r.To != "":
+			f, hint = catalog.FileID(i), 0
+			tx.At(ver.Epoch).Attrs(ver.File, func(key string, value []byte) bool { tx.PutAttr(f, key, value); return true })
+		default: // it was deleted: its attributes come back with it
+			tx.At(ver.Epoch).Attrs(ver.File, func(key string, value []byte) bool { tx.PutAttr(f, key, value); return true })
+		}
+		add(tx, &row, f, hint)
+		tx.PutNode(i, &row)
+		tx.PutName(dir, name, i, row.Mode)
+		touch(tx, dir, &p, now)
+		return nil
+	})
+	if err == nil && exists {
+		v.finish(nodes[target.Ino], lost)
+	}
+	return seq, err
+}
+
+// Seal makes what a file holds now a version, also while it is open for writing,
+// and returns the newest version. A copy of an open file is taken; what a program
+// writes during that moment may or may not be in it.
+func (v *Volume) Seal(ctx context.Context, p string) (info VersionInfo, err error) {
+	i, a, err := v.Resolve(p)
+	if err != nil {
+		return info, err
+	}
+	if !a.IsRegular() {
+		return info, fmt.Errorf("%s: only a regular file has versions: %w", p, ErrInvalid)
+	}
+	if err := v.sealOpen(i); err != nil {
+		return info, fmt.Errorf("%s: %w", p, err)
+	}
+	if err := v.sealer.flush(ctx, i, nil); err != nil {
+		return info, err
+	}
+	if err := v.cat.Sync(ctx); err != nil {
+		return info, err
+	}
+	var ver catalog.Version
+	err = v.cat.View(func(tx *catalog.Tx) (err error) {
+		row, err := tx.Node(i)
+		if err != nil {
+			return err
+		}
+		ver, err = tx.Version(row.File, tx.LastSeq(row.File, row.Seq))
+		return err
+	})
+	return describe(&ver), notExist(err)
+}
+
+// sealOpen queues a copy of the draft of i if the file is open for writing.
+func (v *Volume) sealOpen(i catalog.Inode) error {
+	n := v.nodes.lookup(i)
+	if n == nil {
+		return nil
+	}
+	defer v.nodes.release(n)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.writers == 0 || n.draft == "" {
+		return nil
+	}
+	if err := n.observe(); err != nil {
+		return err
+	}
+	row, err := v.row(n)
+	if err != nil {
+		return err
+	}
+	n.show(&row)
+	gen := v.gen.Add(1)
+	path := v.drafts.path(i, gen)
+	if err := copyFile(n.draft, path); err != nil {
+		v.removeLater(path)
+		return err
+	}
+	v.drafts.noteClosed(path)
+	if err := v.addDetached(n, gen, &row); err != nil {
+		v.removeLater(path)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,430 @@
+package volume
+
+import (
+	"context"
+	"errors"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// Limits of names, as statfs(2) and pathconf(3) tell them.
+const (
+	MaxName   = 255  // bytes
+	MaxTarget = 4095 // bytes of a symbolic link
+	maxLinks  = 1 << 30
+)
+
+// Reserved reports whether a name belongs to the drive in every directory.
+func Reserved(name string) bool {
+	return name == ".versions" || name == ".snapshots" || name == ".rdfs"
+}
+
+// checkName refuses names that nothing can be called.
+func checkName(name string) error {
+	switch {
+	case len(name) > MaxName:
+		return ErrTooLong
+	case name == "" || name == "." || name == "..":
+		return ErrInvalid
+	case Reserved(name):
+		return ErrReserved
+	case !utf8.ValidString(name):
+		return ErrNotUTF8
+	}
+	return nil
+}
+
+func notExist(err error) error {
+	if errors.Is(err, catalog.ErrNotExist) {
+		return ErrNotExist
+	}
+	return err
+}
+
+// Lookup returns the inode behind a name and its attributes.
+func (v *Volume) Lookup(dir catalog.Inode, name string) (Attr, error) {
+	if len(name) > MaxName {
+		return Attr{}, ErrTooLong
+	}
+	var (
+		i   catalog.Inode
+		row catalog.Node
+	)
+	err := v.cat.View(func(tx *catalog.Tx) (err error) {
+		if i, err = tx.Lookup(dir, name); err != nil {
+			return err
+		}
+		row, err = tx.Node(i)
+		return err
+	})
+	if err != nil {
+		return Attr{}, notExist(err)
+	}
+	return v.overlaid(i, &row), nil
+}
+
+// parent returns the row of a directory in which a name is to be changed.
+func parent(tx *catalog.Tx, dir catalog.Inode) (catalog.Node, error) {
+	row, err := tx.Node(dir)
+	if err != nil {
+		return row, notExist(err)
+	}
+	if !row.IsDir() {
+		return row, ErrNotDir
+	}
+	return row, nil
+}
+
+// touch notes that the names in a directory changed now.
+func touch(tx *catalog.Tx, dir catalog.Inode, row *catalog.Node, now catalog.Time) {
+	row.Mtime = max(now, row.Mtime)
+	row.Ctime = max(now, row.Ctime)
+	tx.PutNode(dir, row)
+}
+
+// newNode returns the row of a node that who makes in a directory.
+func newNode(dir *catalog.Node, mode uint32, who Caller, now catalog.Time) catalog.Node {
+	n := catalog.Node{Mode: mode, Nlink: 1, UID: who.UID, GID: who.GID, Atime: now, Mtime: now, Ctime: now, Btime: now}
+	if dir.Mode&setGID != 0 {
+		n.GID = dir.GID
+		if n.IsDir() {
+			n.Mode |= setGID
+		}
+	}
+	return n
+}
+
+// make makes a node that is not a regular file with bytes, under a name.
+func (v *Volume) make(dir catalog.Inode, name string, mode uint32, who Caller, set func(*catalog.Node)) (Attr, error) {
+	if err := checkName(name); err != nil {
+		return Attr{}, err
+	}
+	now := v.timeNow()
+	var (
+		i   catalog.Inode
+		row catalog.Node
+	)
+	err := v.cat.Update(func(tx *catalog.Tx) error {
+		p, err := parent(tx, dir)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Lookup(dir, name); err == nil {
+			return ErrExist
+		}
+		i = tx.NewInode()
+		row = newNode(&p, mode, who, now)
+		row.File = catalog.FileID(i)
+		if row.IsDir() {
+			row.Nlink, row.Parent = 2, dir
+			p.Nlink++
+		}
+		if set != nil {
+			set(&row)
+		}
+		tx.PutNode(i, &row)
+		tx.PutName(dir, name, i, row.Mode)
+		touch(tx, dir, &p, now)
+		return nil
+	})
+	return attr(i, &row), err
+}
+
+// Mkdir makes a directory.
+func (v *Volume) Mkdir(dir catalog.Inode, name string, perm uint32, who Caller) (Attr, error) {
+	return v.make(dir, name, catalog.TypeDir|perm&permMask, who, nil)
+}
+
+// Mknod makes a FIFO, a socket, a device, or an empty regular file.
+func (v *Volume) Mknod(ctx context.Context, dir catalog.Inode, name string, mode, rdev uint32, who Caller) (Attr, error) {
+	switch mode & catalog.TypeMask {
+	case catalog.TypeRegular, 0:
+		h, a, err := v.Create(ctx, dir, name, mode, unix.O_WRONLY|unix.O_EXCL, who)
+		if err != nil {
+			return Attr{}, err
+		}
+		return a, h.Release()
+	case catalog.TypeFIFO, catalog.TypeSocket, catalog.TypeChar, catalog.TypeBlock:
+	default:
+		return Attr{}, ErrInvalid
+	}
+	return v.make(dir, name, mode, who, func(n *catalog.Node) { n.Rdev = rdev })
+}
+
+// Symlink makes a symbolic link.
+func (v *Volume) Symlink(dir catalog.Inode, name, target string, who Caller) (Attr, error) {
+	if target == "" {
+		return Attr{}, ErrNotExist
+	}
+	if len(target) > MaxTarget {
+		return Attr{}, ErrTooLong
+	}
+	return v.make(dir, name, catalog.TypeSymlink|0o777, who, func(n *catalog.Node) { n.Target = target })
+}
+
+// Readlink returns the target of a symbolic link.
+func (v *Volume) Readlink(i catalog.Inode) (string, error) {
+	a, err := v.Getattr(i)
+	if err != nil {
+		return "", err
+	}
+	if a.Type() != catalog.TypeSymlink {
+		return "", ErrInvalid
+	}
+	return a.Target, nil
+}
+
+// Link gives an inode another name.
+func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
+	if err := checkName(name); err != nil {
+		return Attr{}, err
+	}
+	n := v.nodes.acquire(i)
+	defer v.nodes.release(n)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.orphan != nil && n.opens == 0 {
+		return Attr{}, ErrNotExist
+	}
+	if err := n.observe(); err != nil {
+		return Attr{}, err
+	}
+	now := v.timeNow()
+	var row catalog.Node
+	err := v.cat.Update(func(tx *catalog.Tx) (err error) {
+		if n.orphan != nil {
+			row = n.orphan.row
+		} else if row, err = tx.Node(i); err != nil {
+			return notExist(err)
+		}
+		p, err := parent(tx, dir)
+		switch {
+		case err != nil:
+			return err
+		case row.IsDir():
+			return ErrPerm
+		case row.Nlink >= maxLinks:
+			return ErrTooMany
+		}
+		if _, err := tx.Lookup(dir, name); err == nil {
+			return ErrExist
+		}
+		n.settle(&row)
+		row.Nlink++
+		row.Ctime = max(now, row.Ctime)
+		if o := n.orphan; o != nil {
+			row.File, row.Seq = v.inherit(tx, dir, name, i, &row)
+			o.meta.File = row.File
+			if row.Gen != 0 {
+				tx.PutDraft(&o.meta)
+			}
+			for k, val := range o.attrs {
+				tx.PutAttr(row.File, k, val)
+			}
+		}
+		tx.PutNode(i, &row)
+		tx.PutName(dir, name, i, row.Mode)
+		touch(tx, dir, &p, now)
+		return nil
+	})
+	if err != nil {
+		return Attr{}, err
+	}
+	n.changed()
+	n.orphan = nil
+	return v.attrWith(n, &row)
+}
+
+// Rmdir removes an empty directory.
+func (v *Volume) Rmdir(dir catalog.Inode, name string) error {
+	if Reserved(name) {
+		return ErrReserved
+	}
+	now := v.timeNow()
+	var (
+		i   catalog.Inode
+		row catalog.Node
+	)
+	err := v.cat.Update(func(tx *catalog.Tx) error {
+		p, err := parent(tx, dir)
+		if err != nil {
+			return err
+		}
+		if i, err = tx.Lookup(dir, name); err != nil {
+			return notExist(err)
+		}
+		if row, err = tx.Node(i); err != nil {
+			return notExist(err)
+		}
+		if !row.IsDir() {
+			return ErrNotDir
+		}
+		if !tx.Empty(i) {
+			return ErrNotEmpty
+		}
+		tx.DeleteName(dir, name)
+		removeDir(tx, i, &row)
+		p.Nlink--
+		touch(tx, dir, &p, now)
+		return nil
+	})
+	if err == nil {
+		v.ghosts.keep(i, row)
+	}
+	return err
+}
+
+func removeDir(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
+	tx.DeleteAttrs(row.File)
+	tx.DeleteNode(i)
+}
+
+// Unlink removes a name of something that is not a directory.
+func (v *Volume) Unlink(dir catalog.Inode, name string) error {
+	if Reserved(name) {
+		return ErrReserved
+	}
+	for {
+		i, err := v.resolve(dir, name)
+		if err != nil {
+			return err
+		}
+		if done, err := v.unlink(dir, name, i); done {
+			return err
+		}
+	}
+}
+
+func (v *Volume) resolve(dir catalog.Inode, name string) (i catalog.Inode, err error) {
+	err = v.cat.View(func(tx *catalog.Tx) (err error) { i, err = tx.Lookup(dir, name); return err })
+	return i, notExist(err)
+}
+
+// unlink removes the name if it still means i.
+func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done bool, err error) {
+	n := v.nodes.acquire(i)
+	defer v.nodes.release(n)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := v.timeNow()
+	done = true
+	var fate fate
+	err = v.cat.Update(func(tx *catalog.Tx) error {
+		p, err := parent(tx, dir)
+		if err != nil {
+			return err
+		}
+		j, err := tx.Lookup(dir, name)
+		if err != nil {
+			return notExist(err)
+		}
+		if j != i {
+			done = false
+			return ErrBusy
+		}
+		row, err := tx.Node(i)
+		if err != nil {
+			return notExist(err)
+		}
+		if row.IsDir() {
+			return ErrIsDir
+		}
+		tx.DeleteName(dir, name)
+		fate = v.dropLink(tx, n, &row, now, row.File)
+		if fate.gone {
+			tx.DeleteAttrs(row.File)
+		}
+		touch(tx, dir, &p, now)
+		return nil
+	})
+	if err == nil {
+		v.finish(n, fate)
+	}
+	return done, err
+}
+
+// fate is what became of a node that lost a name.
+type fate struct {
+	gone     bool // it was the last name
+	row      catalog.Node
+	meta     catalog.Draft
+	attrs    map[string][]byte
+	detached *catalog.Draft // its draft lives on until it is sealed
+}
+
+// dropLink takes one link from the node i whose name was just deleted. When it was
+// the last one the node goes; a draft that has rested long enough to be a version
+// becomes a detached one of file. n.mu is held.
+func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalog.Time, file catalog.FileID) (f fate) {
+	if n.writers > 0 {
+		n.observe()
+	}
+	n.settle(row)
+	row.Ctime = max(now, row.Ctime)
+	if row.Nlink--; row.Nlink > 0 {
+		tx.PutNode(n.ino, row)
+		f.row = *row
+		n.changed()
+		return f
+	}
+	f.gone = true
+	if n.opens > 0 {
+		f.attrs = make(map[string][]byte)
+		tx.Attrs(row.File, func(k string, val []byte) bool { f.attrs[k] = append([]byte{}, val...); return true })
+	}
+	if row.Gen != 0 {
+		if d, err := tx.Draft(n.ino, row.Gen); err == nil {
+			f.meta = d
+			if v.isVersion(n) {
+				d.Detached, d.File, d.Mtime = true, file, row.Mtime
+				tx.PutDraft(&d)
+				f.detached = &d
+			} else {
+				tx.DeleteDraft(n.ino, row.Gen)
+			}
+		}
+	}
+	tx.DeleteNode(n.ino)
+	f.row = *row
+	return f
+}
+
+// isVersion reports whether the draft of n has been closed and quiet long enough
+// to be a version, though it is not sealed yet. n.mu is held.
+func (v *Volume) isVersion(n *node) bool {
+	return n.job != nil && n.writers == 0 && !v.now().Before(n.job.due)
+}
+
+// finish does what remains after the transaction in which the node lost a name.
+// n.mu is held.
+func (v *Volume) finish(n *node, f fate) {
+	if !f.gone {
+		return
+	}
+	if n.opens > 0 {
+		n.orphan = &orphan{row: f.row, meta: f.meta, attrs: f.attrs}
+	} else {
+		v.ghosts.keep(n.ino, f.row)
+	}
+	if j := n.job; j != nil {
+		n.job = nil
+		if f.detached != nil {
+			v.sealer.detach(j, f.detached)
+		} else {
+			v.sealer.drop(j)
+		}
+	}
+	if n.opens > 0 || !f.row.IsRegular() {
+		return // the file goes with the last handle
+	}
+	switch {
+	case f.detached != nil: // the sealer removes it
+	case f.row.Gen != 0:
+		v.removeLater(v.drafts.path(n.ino, f.row.Gen))
+	case !f.row.Content.IsZero():
+		v.uncacheLater(n.ino)
+	}
+}

@@ -1,0 +1,267 @@
+package volume
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
+)
+
+// recover takes up the drafts that the last run left: what the catalog calls a
+// draft is sealed, what it does not know is looked at.
+func (v *Volume) recover() error {
+	files, strange, err := v.drafts.list()
+	if err != nil {
+		return err
+	}
+	for _, path := range strange {
+		v.log.Warn("a file in the drafts directory is not a draft; it is left alone", "path", path)
+	}
+	type key struct {
+		ino catalog.Inode
+		gen uint32
+	}
+	onDisk := make(map[key]draftFile, len(files))
+	for _, f := range files {
+		onDisk[key{f.ino, f.gen}] = f
+	}
+	var drafts []catalog.Draft
+	err = v.cat.View(func(tx *catalog.Tx) error {
+		return tx.Drafts(0, 0, func(d *catalog.Draft) bool { drafts = append(drafts, *d); return true })
+	})
+	if err != nil {
+		return err
+	}
+	for k := range drafts {
+		d := &drafts[k]
+		f, ok := onDisk[key{d.Inode, d.Gen}]
+		delete(onDisk, key{d.Inode, d.Gen})
+		if !ok {
+			if f, ok = laterDraft(files, d); ok {
+				delete(onDisk, key{f.ino, f.gen})
+			}
+		}
+		if err := v.takeUp(d, f, ok); err != nil {
+			return err
+		}
+	}
+	for _, f := range onDisk {
+		if err := v.unknownDraft(f); err != nil {
+			return err
+		}
+	}
+	if len(files) > 0 {
+		return v.cat.Sync(v.ctx)
+	}
+	return nil
+}
+
+// laterDraft finds the file that a draft became when it was opened again after it
+// was sealed, in a group that was not committed.
+func laterDraft(files []draftFile, d *catalog.Draft) (best draftFile, ok bool) {
+	for _, f := range files {
+		if f.ino == d.Inode && f.gen > d.Gen && f.gen > best.gen {
+			best, ok = f, true
+		}
+	}
+	return best, ok
+}
+
+// takeUp continues with a draft that the catalog knows.
+func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
+	var row catalog.Node
+	err := v.cat.View(func(tx *catalog.Tx) (err error) { row, err = tx.Node(d.Inode); return err })
+	current := err == nil && row.Gen == d.Gen
+	if err != nil && !errors.Is(err, catalog.ErrNotExist) {
+		return err
+	}
+	if !current && !d.Detached {
+		v.log.Warn("a draft that no file refers to is dropped", "inode", d.Inode, "gen", d.Gen)
+		if found {
+			os.Remove(f.path)
+		}
+		return v.cat.Update(func(tx *catalog.Tx) error { tx.DeleteDraft(d.Inode, d.Gen); return nil })
+	}
+	if !found {
+		return v.lostDraft(d, &row, current)
+	}
+	if f, err = v.ours(f); err != nil {
+		return err
+	}
+	if d.Detached {
+		v.sealer.addDetached(d)
+		return nil
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(f.path, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: f.path, Err: err}
+	}
+	return v.adoptDraft(d, f, stampOf(&st))
+}
+
+// adoptDraft makes the file the draft of its node and queues it. Size and time are
+// those of the file: the kernel wrote to it without telling us.
+func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
+	n := v.nodes.acquire(d.Inode)
+	defer v.nodes.release(n)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.draft, n.gen, n.seen = f.path, f.gen, s
+	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
+		if f.gen != d.Gen || row.Gen != f.gen {
+			tx.DeleteDraft(d.Inode, d.Gen)
+			d.Gen, row.Gen = f.gen, f.gen
+			tx.PutDraft(d)
+		}
+		if s.size != row.Size {
+			row.Size = s.size
+			row.Mtime = max(row.Mtime, s.mtime)
+			row.Ctime = max(row.Ctime, row.Mtime)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	v.sealer.schedule(n, &row)
+	return nil
+}
+
+// ours returns a file that nobody else writes to: a program that had the draft open
+// through the kernel goes on writing to it after the volume has died. The file is
+// left to such a program, and a copy taken.
+func (v *Volume) ours(f draftFile) (draftFile, error) {
+	busy, err := hasWriters(f.path)
+	if err != nil || !busy {
+		return f, err
+	}
+	c := draftFile{ino: f.ino, gen: v.gen.Add(1)}
+	c.path = v.drafts.path(c.ino, c.gen)
+	v.log.Warn("a program that outlived the last mount still writes to a draft; what it has written by now is kept, what it writes from now on is not", "draft", f.path)
+	if err := copyFile(f.path, c.path); err != nil {
+		os.Remove(c.path)
+		return f, fmt.Errorf("copy draft %s, which is still being written to: %w", f.path, err)
+	}
+	os.Remove(f.path)
+	return c, nil
+}
+
+// hasWriters reports whether any process has the file open for writing: only then
+// a read lease is refused with EAGAIN (fcntl(2), F_SETLEASE).
+func hasWriters(path string) (bool, error) {
+	f, err := openFile(path, os.O_RDONLY)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	switch err {
+	case nil:
+		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+		return false, nil
+	case unix.EAGAIN:
+		return true, nil
+	}
+	return true, nil // a filesystem without leases: take no risk
+}
+
+// lostDraft deals with a draft whose file is gone. That takes somebody who removed
+// it: its bytes were durable before the catalog named it.
+func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) error {
+	path := v.drafts.path(d.Inode, d.Gen)
+	v.log.Error("a draft is missing; the file falls back to its last sealed version", "draft", path, "inode", d.Inode)
+	return v.cat.Update(func(tx *catalog.Tx) error {
+		if !current {
+			tx.DeleteDraft(d.Inode, d.Gen)
+			return nil
+		}
+		if row.Content.IsZero() {
+			return nil // nothing to fall back to: opening it says ErrLost, check reports it
+		}
+		tx.DeleteDraft(d.Inode, d.Gen)
+		row.Gen = 0
+		if ver, err := tx.Version(row.File, row.Seq); err == nil {
+			row.Size, row.Mtime = ver.Size, ver.Mtime
+		} else if m, err := tx.Content(row.Content); err == nil {
+			row.Size = m.Size
+		}
+		tx.PutNode(d.Inode, row)
+		return nil
+	})
+}
+
+// unknownDraft deals with a file that the catalog does not call a draft. Either its
+// node does not exist: then its making or its removal was the last thing that
+// happened. Or the node is sealed: the file was on its way from or to the cache.
+func (v *Volume) unknownDraft(f draftFile) error {
+	var row catalog.Node
+	err := v.cat.View(func(tx *catalog.Tx) (err error) { row, err = tx.Node(f.ino); return err })
+	if errors.Is(err, catalog.ErrNotExist) || err == nil && (row.Gen != 0 || !row.IsRegular()) {
+		return os.Remove(f.path)
+	}
+	if err != nil {
+		return err
+	}
+	if f, err = v.ours(f); err != nil {
+		return err
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(f.path, &st); err != nil {
+		return &os.PathError{Op: "stat", Path: f.path, Err: err}
+	}
+	same, err := holds(f.path, row.Content, row.Size)
+	if err != nil {
+		return err
+	}
+	if same {
+		if err := v.cache.Adopt(liveKey(f.ino), row.Content, row.Size, f.path); err != nil {
+			return os.Remove(f.path)
+		}
+		return nil
+	}
+	if v.o.LastStop == StopUnknown {
+		// After a power loss the bytes may be torn, and nobody was told that they are
+		// safe: the sealed content is what counts.
+		v.log.Warn("a file was being rewritten when the power failed; it holds its last sealed version", "inode", f.ino)
+		return os.Remove(f.path)
+	}
+	d := catalog.Draft{Inode: f.ino, Gen: f.gen, File: row.File, Opened: v.timeNow(), UID: row.UID, GID: row.GID}
+	row.Mtime = catalog.Time(st.Mtim.Nano())
+	return v.adoptDraft(&d, f, stampOf(&st))
+}
+
+// holds reports whether the file has the content.
+func holds(path string, id blob.ID, size int64) (bool, error) {
+	f, err := openFile(path, os.O_RDONLY)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	s, err := fstat(f)
+	if err != nil || s.size != size {
+		return false, err
+	}
+	got, err := hashFile(f)
+	return got == id, err
+}
+
+func hashFile(f *os.File) (blob.ID, error) {
+	h := blob.NewHasher()
+	buf := make([]byte, 1<<20)
+	for off := int64(0); ; {
+		n, err := f.ReadAt(buf, off)
+		h.Write(buf[:n])
+		off += int64(n)
+		if n < len(buf) {
+			if err != nil && !errors.Is(err, io.EOF) {
+				return blob.ID{}, err
+			}
+			return h.Sum(), nil
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package volume
+
+import (
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// Flags of Rename, as in renameat2(2).
+const (
+	RenameNoReplace = 1 << iota
+	RenameExchange
+)
+
+// Rename moves a name, replacing what the new name meant.
+func (v *Volume) Rename(dir catalog.Inode, name string, newDir catalog.Inode, newName string, flags uint32, who Caller) error {
+	if Reserved(name) {
+		return ErrReserved
+	}
+	if err := checkName(newName); err != nil {
+		return err
+	}
+	if flags&^(RenameNoReplace|RenameExchange) != 0 || flags == RenameNoReplace|RenameExchange {
+		return ErrInvalid
+	}
+	for {
+		src, err := v.resolve(dir, name)
+		if err != nil {
+			return err
+		}
+		dst, err := v.resolve(newDir, newName)
+		if err != nil && err != ErrNotExist {
+			return err
+		}
+		done, err := v.rename(dir, name, src, newDir, newName, dst, flags, who)
+		if done {
+			return err
+		}
+	}
+}
+
+// rename renames if the names still mean src and dst (0: nothing).
+func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDir catalog.Inode, newName string, dst catalog.Inode, flags uint32, who Caller) (done bool, err error) {
+	nodes, unlock := v.acquire(src, dst)
+	defer unlock()
+	r := renaming{v: v, nodes: nodes, dir: dir, newDir: newDir, name: name, newName: newName, src: src, dst: dst, who: who, now: v.timeNow()}
+	done = true
+	err = v.cat.Update(func(tx *catalog.Tx) error {
+		if i, _ := tx.Lookup(dir, name); i != src {
+			done = false
+			return ErrBusy
+		}
+		if i, _ := tx.Lookup(newDir, newName); i != dst {
+			done = false
+			return ErrBusy
+		}
+		if err := r.read(tx); err != nil {
+			return err
+		}
+		switch {
+		case flags == RenameExchange && dst == 0:
+			return ErrNotExist
+		case flags == RenameNoReplace && dst != 0:
+			return ErrExist
+		case src == dst:
+			return nil
+		}
+		if err := r.check(tx, flags == RenameExchange); err != nil {
+			return err
+		}
+		if flags == RenameExchange {
+			r.exchange(tx)
+		} else {
+			r.replace(tx)
+		}
+		r.touch(tx)
+		return nil
+	})
+	if err != nil || src == dst {
+		return done, err
+	}
+	nodes[src].changed()
+	if dst != 0 {
+		nodes[dst].changed()
+		if flags != RenameExchange {
+			if r.dstRow.IsDir() {
+				v.ghosts.keep(dst, r.dstRow)
+			} else {
+				v.finish(nodes[dst], r.fate)
+			}
+		}
+	}
+	return done, nil
+}
+
+// renaming is one rename within its transaction.
+type renaming struct {
+	v             *Volume
+	nodes         map[catalog.Inode]*node
+	dir, newDir   catalog.Inode
+	name, newName string
+	src, dst      catalog.Inode
+	who           Caller
+	now           catalog.Time
+
+	from, to       catalog.Node // the directories; the same variable is used when they are one
+	srcRow, dstRow catalog.Node
+	fate           fate
+}
+
+func (r *renaming) read(tx *catalog.Tx) (err error) {
+	if r.from, err = parent(tx, r.dir); err != nil {
+		return err
+	}
+	if r.to, err = parent(tx, r.newDir); err != nil {
+		return err
+	}
+	if r.srcRow, err = tx.Node(r.src); err != nil {
+		return notExist(err)
+	}
+	if r.dst != 0 {
+		if r.dstRow, err = tx.Node(r.dst); err != nil {
+			return notExist(err)
+		}
+	}
+	return nil
+}
+
+func (r *renaming) check(tx *catalog.Tx, exchange bool) error {
+	if r.srcRow.IsDir() {
+		if err := outside(tx, r.src, r.newDir); err != nil {
+			return err
+		}
+	}
+	if r.dst == 0 {
+		return nil
+	}
+	if exchange {
+		if r.dstRow.IsDir() {
+			return outside(tx, r.dst, r.dir)
+		}
+		return nil
+	}
+	switch {
+	case r.srcRow.IsDir() && !r.dstRow.IsDir():
+		return ErrNotDir
+	case !r.srcRow.IsDir() && r.dstRow.IsDir():
+		return ErrIsDir
+	case r.dstRow.IsDir() && !tx.Empty(r.dst):
+		return ErrNotEmpty
+	}
+	return nil
+}
+
+// outside refuses to move the directory i into itself.
+func outside(tx *catalog.Tx, i, dir catalog.Inode) error {
+	for dir != catalog.Root {
+		if dir == i {
+			return ErrInvalid
+		}
+		n, err := tx.Node(dir)
+		if err != nil {
+			return notExist(err)
+		}
+		dir = n.Parent
+	}
+	return nil
+}
+
+// replace moves src to the new name and drops what was there.
+func (r *renaming) replace(tx *catalog.Tx) {
+	from, fromSeq := r.srcRow.File, r.srcRow.Seq
+	n := r.nodes[r.src]
+	if r.srcRow.IsRegular() {
+		if n.writers > 0 {
+			n.observe()
+		}
+		n.settle(&r.srcRow)
+	}
+	tx.DeleteName(r.dir, r.name)
+	if r.dst != 0 {
+		tx.DeleteName(r.newDir, r.newName)
+		if r.dstRow.IsDir() {
+			removeDir(tx, r.dst, &r.dstRow)
+			r.to.Nlink--
+			if r.dir == r.newDir {
+				r.from.Nlink--
+			}
+		} else {
+			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1
+			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, r.dstRow.File)
+			if continues {
+				adopt(tx, r.src, &r.srcRow, r.dstRow.File, r.dstRow.Seq)
+			} else if r.fate.gone {
+				tx.DeleteAttrs(r.dstRow.File)
+			}
+		}
+	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 {
+		if file, seq := r.v.inherit(tx, r.newDir, r.newName, r.src, &r.srcRow); file != r.srcRow.File {
+			adopt(tx, r.src, &r.srcRow, file, seq)
+		}
+	}
+	if r.srcRow.File != from {
+		r.v.commitMoved(tx, &r.srcRow, from, fromSeq, r.who)
+	}
+	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
+	if r.srcRow.IsDir() && r.dir != r.newDir {
+		r.srcRow.Parent = r.newDir
+		r.from.Nlink--
+		r.to.Nlink++
+	}
+	r.srcRow.Ctime = max(r.now, r.srcRow.Ctime)
+	tx.PutNode(r.src, &r.srcRow)
+}
+
+// exchange swaps what the names mean. History stays with the paths of two files.
+func (r *renaming) exchange(tx *catalog.Tx) {
+	for i, row := range map[catalog.Inode]*catalog.Node{r.src: &r.srcRow, r.dst: &r.dstRow} {
+		if n := r.nodes[i]; n.writers > 0 {
+			n.observe()
+			n.settle(row)
+		}
+	}
+	if r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.srcRow.Nlink == 1 && r.dstRow.Nlink == 1 {
+		r.swapHistory(tx)
+	}
+	tx.PutName(r.dir, r.name, r.dst, r.dstRow.Mode)
+	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
+	if r.dir != r.newDir {
+		if r.srcRow.IsDir() {
+			r.srcRow.Parent = r.newDir
+			r.from.Nlink--
+			r.to.Nlink++
+		}
+		if r.dstRow.IsDir() {
+			r.dstRow.Parent = r.dir
+			r.to.Nlink--
+			r.from.Nlink++
+		}
+	}
+	r.srcRow.Ctime = max(r.now, r.srcRow.Ctime)
+	r.dstRow.Ctime = max(r.now, r.dstRow.Ctime)
+	tx.PutNode(r.src, &r.srcRow)
+	tx.PutNode(r.dst, &r.dstRow)
+}
+
+// swapHistory exchanges the file ids of the two files: what is under a path now is
+// the next version of the path's file. The attributes go with the file ids.
+func (r *renaming) swapHistory(tx *catalog.Tx) {
+	a, b := r.srcRow, r.dstRow
+	for _, half := range []struct {
+		i       catalog.Inode
+		row     *catalog.Node
+		from    catalog.Node
+		to      catalog.FileID
+		lastSeq catalog.Seq
+	}{
+		{r.src, &r.srcRow, a, b.File, b.Seq},
+		{r.dst, &r.dstRow, b, a.File, a.Seq},
+	} {
+		half.row.File, half.row.Seq = half.to, tx.LastSeq(half.to, half.lastSeq)
+		if half.row.Gen != 0 {
+			if d, err := tx.Draft(half.i, half.row.Gen); err == nil {
+				d.File = half.to
+				tx.PutDraft(&d)
+			}
+		}
+		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq, r.who)
+	}
+}
+
+func (r *renaming) touch(tx *catalog.Tx) {
+	touch(tx, r.dir, &r.from, r.now)
+	if r.dir != r.newDir {
+		touch(tx, r.newDir, &r.to, r.now)
+	}
+}

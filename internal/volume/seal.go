@@ -1,0 +1,436 @@
+package volume
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/draft"
+)
+
+const (
+	batchJobs  = 512
+	batchBytes = 16 << 20
+
+	// While programs keep the volume busy a job that is not urgent waits longer
+	// than it is due, but not longer than this, and not when many wait.
+	maxDelay    = 5 * time.Second
+	manyWaiting = 50_000
+	busyRate    = 200 // operations a second
+)
+
+func (s *sealer) start(workers int) {
+	for range workers {
+		s.wg.Add(1)
+		go func() {
+			defer s.wg.Done()
+			// Sealing gives way to the programs: its threads run at a lower priority.
+			runtime.LockOSThread()
+			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 10)
+			s.work()
+		}()
+	}
+}
+
+// stop ends the workers after the batch they run. What waits stays a draft.
+func (s *sealer) stop() {
+	s.mu.Lock()
+	s.stopped = true
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	s.wg.Wait()
+}
+
+func (s *sealer) work() {
+	for {
+		jobs := s.take()
+		if jobs == nil {
+			return
+		}
+		s.run(jobs)
+	}
+}
+
+// take waits for jobs that are ready and returns a batch of them, nil when the
+// sealer stops.
+func (s *sealer) take() []*job {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ops, since := s.v.ops.Load(), s.v.now()
+	for {
+		if s.stopped {
+			return nil
+		}
+		var wait time.Duration
+		if len(s.queue) > 0 {
+			j, now := s.queue[0], s.v.now()
+			wait = j.ready().Sub(now)
+			if wait <= 0 && !j.urgent && len(s.queue) < manyWaiting && now.Sub(j.ready()) < maxDelay {
+				if span := now.Sub(since); span >= 50*time.Millisecond {
+					n := s.v.ops.Load()
+					if float64(n-ops) > busyRate*span.Seconds() {
+						wait = 100 * time.Millisecond
+					}
+					ops, since = n, now
+				} else {
+					wait = 50 * time.Millisecond
+				}
+			}
+			if j.urgent || wait <= 0 {
+				return s.batch(now)
+			}
+		}
+		if wait > 0 {
+			t := time.AfterFunc(wait, s.wake)
+			s.changed.Wait()
+			t.Stop()
+		} else {
+			s.changed.Wait()
+		}
+	}
+}
+
+// batch takes ready jobs off the queue. s.mu is held.
+func (s *sealer) batch(now time.Time) (jobs []*job) {
+	size := int64(0)
+	for len(s.queue) > 0 && len(jobs) < batchJobs {
+		j := s.queue[0]
+		if !j.urgent && j.ready().After(now) || len(jobs) > 0 && size+j.size > batchBytes {
+			break
+		}
+		heap.Pop(&s.queue)
+		j.state = jobRunning
+		size += j.size
+		jobs = append(jobs, j)
+	}
+	s.running += len(jobs)
+	return jobs
+}
+
+// sealed is what became of the bytes of one job.
+type sealed struct {
+	*job
+	manifest blob.Manifest
+	known    bool // the content was stored before
+	took     time.Duration
+	err      error
+}
+
+var errWriter = errors.New("a writer came back")
+
+// run seals a batch: bytes into packs, packs durable, then the catalog.
+func (s *sealer) run(jobs []*job) {
+	v := s.v
+	defer func() {
+		s.mu.Lock()
+		s.running -= len(jobs)
+		s.mu.Unlock()
+	}()
+	b := v.pipe.Begin()
+	defer b.Discard()
+	work := make([]*sealed, 0, len(jobs))
+	for _, j := range jobs {
+		w := &sealed{job: j}
+		start := v.now()
+		w.manifest, w.known, w.err = s.read(b, j)
+		w.took = v.now().Sub(start)
+		work = append(work, w)
+	}
+	stored, err := b.Finish(v.ctx)
+	if err == nil {
+		err = v.recordPacks(&stored)
+	}
+	if err != nil {
+		for _, w := range work {
+			if w.err == nil && !w.known {
+				w.err = err
+			}
+		}
+	}
+	committed := work[:0]
+	for _, w := range work {
+		if w.err == nil {
+			w.err = s.commit(w)
+		}
+		if w.err != nil {
+			s.failed(w)
+			continue
+		}
+		committed = append(committed, w)
+	}
+	// Only now may the drafts leave their directory: until the group is durable they
+	// are what recovery would seal again.
+	if err := v.cat.Sync(context.WithoutCancel(v.ctx)); err != nil {
+		for _, w := range committed {
+			w.err = err
+			s.failed(w)
+		}
+		return
+	}
+	for _, w := range committed {
+		s.settle(w)
+	}
+}
+
+// read brings the bytes of a draft into the batch.
+func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err error) {
+	still := func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if j.state == jobDropped {
+			return errWriter
+		}
+		return nil
+	}
+	if err := still(); err != nil {
+		return m, false, err
+	}
+	f, err := openFile(j.path, os.O_RDONLY)
+	if err != nil {
+		return m, false, err
+	}
+	defer f.Close()
+	before, err := fstat(f)
+	if err != nil {
+		return m, false, err
+	}
+	j.n.mu.Lock()
+	c, poison := j.n.copied, j.n.poison
+	mine := j.n.job == j
+	j.n.mu.Unlock()
+	if mine && poison != nil {
+		return m, false, poison
+	}
+	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size {
+		return blob.Manifest{ID: c.content, Size: c.size}, true, nil
+	}
+	m, err = b.Add(s.v.ctx, f, before.size, still)
+	if err != nil {
+		return m, false, err
+	}
+	after, err := fstat(f)
+	if err == nil && after != before {
+		err = errWriter
+	}
+	return m, false, err
+}
+
+// recordPacks makes the packs and their chunks known.
+func (v *Volume) recordPacks(stored *draft.Stored) error {
+	for _, p := range stored.Packs {
+		err := v.cat.Update(func(tx *catalog.Tx) error {
+			tx.PutPack(&catalog.Pack{ID: p.ID, Size: p.Size, Chunks: p.Chunks, Sum: p.Sum, State: catalog.PackStored})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	const step = 2000
+	for rest := stored.Chunks; len(rest) > 0; {
+		part := rest[:min(step, len(rest))]
+		rest = rest[len(part):]
+		err := v.cat.Update(func(tx *catalog.Tx) error {
+			for _, c := range part {
+				tx.PutChunk(c.ID, c.Location)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// commit makes the sealed bytes a version in the catalog.
+func (s *sealer) commit(w *sealed) error {
+	v, n := s.v, w.n
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.mu.Lock()
+	d := w.detached
+	s.mu.Unlock()
+	if d != nil {
+		return v.cat.Update(func(tx *catalog.Tx) error {
+			tx.PutContent(&w.manifest)
+			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime, "")
+			tx.DeleteDraft(d.Inode, d.Gen)
+			return nil
+		})
+	}
+	if n.job != w.job || n.writers > 0 {
+		return errWriter
+	}
+	_, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
+		if row.Gen != w.gen {
+			return errWriter
+		}
+		if tx == nil { // it lost its name, and would have dropped the job
+			return errWriter
+		}
+		d, err := tx.Draft(n.ino, w.gen)
+		if err != nil {
+			return notExist(err)
+		}
+		tx.PutContent(&w.manifest)
+		if row.Content != w.manifest.ID || row.Seq == 0 {
+			row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime, "")
+		}
+		if d.Also != 0 {
+			v.putVersion(tx, &d, d.Also, 0, &w.manifest, row.Mtime, "")
+		}
+		row.Content, row.Size, row.Gen = w.manifest.ID, w.manifest.Size, 0
+		tx.DeleteDraft(n.ino, w.gen)
+		return nil
+	})
+	return err
+}
+
+// putVersion adds a version of a file after its last one and returns its number.
+// When the content is that of the last version there is no new one.
+func (v *Volume) putVersion(tx *catalog.Tx, d *catalog.Draft, f catalog.FileID, hint catalog.Seq, m *blob.Manifest, mtime catalog.Time, note string) catalog.Seq {
+	last := tx.LastSeq(f, hint)
+	if last != 0 {
+		if p, err := tx.Version(f, last); err == nil && p.Content == m.ID {
+			return last
+		}
+	}
+	tx.PutVersion(&catalog.Version{File: f, Seq: last + 1, Content: m.ID, Size: m.Size, Mtime: mtime, Sealed: v.timeNow(),
+		Epoch: tx.Epoch(), UID: d.UID, GID: d.GID, Program: d.Program, Note: note})
+	return last + 1
+}
+
+// settle moves the file of a sealed draft to where it belongs now.
+func (s *sealer) settle(w *sealed) {
+	v, n := s.v, w.n
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.mu.Lock()
+	detached := w.detached != nil
+	s.mu.Unlock()
+	switch {
+	case detached, n.job != w.job:
+		v.removeLater(w.path)
+	default:
+		n.job = nil
+		if n.writers > 0 || n.draft != w.path {
+			break
+		}
+		n.draft, n.gen, n.copied = "", 0, copied{}
+		if w.manifest.Size == 0 && n.opens == 0 {
+			v.removeLater(w.path)
+			break
+		}
+		if err := v.cache.Adopt(liveKey(n.ino), w.manifest.ID, w.manifest.Size, w.path); err != nil {
+			v.log.Warn("a sealed file could not be moved into the cache; it is fetched when it is needed", "path", w.path, "err", err)
+			v.removeLater(w.path)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.took > v.o.SealAfter && w.detached == nil {
+		if row, err := v.row(n); err == nil {
+			if len(s.slow) >= 10_000 {
+				clear(s.slow)
+			}
+			s.slow[row.File] = w.took
+		}
+	}
+	s.end(w.job)
+}
+
+// failed ends a job that nobody wants any more, and queues others again.
+func (s *sealer) failed(w *sealed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if w.state == jobDropped || errors.Is(w.err, errWriter) && w.detached == nil {
+		s.end(w.job)
+		return
+	}
+	w.tries++
+	w.job.err = w.err
+	w.urgent = false
+	w.state = jobQueued
+	w.retry = s.v.now().Add(min(time.Second<<min(w.tries-1, 5), 30*time.Second))
+	heap.Push(&s.queue, w.job)
+	s.changed.Broadcast()
+	s.v.log.Error("sealing failed, the draft is kept and tried again", "path", w.path, "inode", w.n.ino, "try", w.tries, "err", w.err)
+}
+
+// Sync returns when everything that was closed before is sealed, and the catalog
+// is durable. path limits it to one file, or is "" or a directory for all.
+func (v *Volume) Sync(ctx context.Context, path string, progress func(Progress)) error {
+	var only catalog.Inode
+	if path != "" {
+		i, a, err := v.Resolve(path)
+		if err != nil {
+			return err
+		}
+		if a.IsRegular() {
+			only = i
+		}
+	}
+	if err := v.sealer.flush(ctx, only, progress); err != nil {
+		return err
+	}
+	return v.cat.Sync(ctx)
+}
+
+// flush hurries the jobs that there are now, of one inode or of all (0), and waits
+// until each has ended or failed.
+func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Progress)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer context.AfterFunc(ctx, s.wake)()
+	waiting := make(map[*job]int)
+	for j := range s.jobs {
+		if only == 0 || j.n.ino == only {
+			waiting[j] = j.tries
+			s.hurryLocked(j)
+		}
+	}
+	s.changed.Broadcast()
+	total := len(waiting)
+	for {
+		var failed error
+		for j, tries := range waiting {
+			switch {
+			case j.state == jobEnded:
+				delete(waiting, j)
+			case j.tries > tries:
+				failed = fmt.Errorf("seal %s: %w", j.path, j.err)
+			}
+		}
+		if progress != nil {
+			s.mu.Unlock()
+			progress(Progress{Phase: "sealing", Done: int64(total - len(waiting)), Total: int64(total), Unit: "files"})
+			s.mu.Lock()
+		}
+		switch {
+		case len(waiting) == 0:
+			return nil
+		case failed != nil:
+			return failed
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case s.stopped:
+			return errors.New("the volume is closing")
+		}
+		ended := false
+		for j := range waiting {
+			ended = ended || j.state == jobEnded
+		}
+		if !ended {
+			s.changed.Wait()
+		}
+	}
+}

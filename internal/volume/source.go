@@ -1,0 +1,76 @@
+package volume
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/rdfs/rdfs/cache"
+	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/draft"
+)
+
+// source brings sealed bytes back from the tiers, for the cache.
+type source Volume
+
+func (s *source) Manifest(_ context.Context, id blob.ID) (m blob.Manifest, err error) {
+	err = s.cat.View(func(tx *catalog.Tx) (err error) { m, err = tx.Content(id); return err })
+	if errors.Is(err, catalog.ErrNotExist) {
+		err = fmt.Errorf("content %s is not in the catalog: %w: run `rdfs check`", id, blob.ErrCorrupt)
+	}
+	return m, err
+}
+
+func (s *source) Chunks(ctx context.Context, chunks []blob.Chunk, yield func(i int, p []byte) error) error {
+	located := make([]draft.Located, len(chunks))
+	err := s.cat.View(func(tx *catalog.Tx) error {
+		for i, c := range chunks {
+			l, err := tx.Chunk(c.ID)
+			if err != nil {
+				return err
+			}
+			located[i] = draft.Located{Chunk: c, Location: l}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return s.reader.Chunks(ctx, located, yield)
+}
+
+// evictable says what the cache may remove: what the tiers hold. Every chunk of a
+// sealed content is in a durable pack before the catalog knows the content.
+func (v *Volume) evictable(k cache.Key, id blob.ID) bool {
+	if k.Ino == 0 {
+		return true
+	}
+	ok := false
+	v.cat.View(func(tx *catalog.Tx) error {
+		row, err := tx.Node(catalog.Inode(k.Ino))
+		ok = err != nil || tx.HasContent(row.Content)
+		return nil
+	})
+	return ok
+}
+
+func (v *Volume) newPackID() blob.PackID {
+	return blob.PackID(ulid.MustNew(ulid.Timestamp(v.now()), rand.Reader))
+}
+
+// removeLater removes a file that nothing refers to any more, in the background.
+func (v *Volume) removeLater(path string) {
+	v.later(func() { os.Remove(path) })
+}
+
+// uncacheLater removes the cached file of an inode in the background.
+func (v *Volume) uncacheLater(i catalog.Inode) {
+	v.later(func() { v.cache.Remove(liveKey(i)) })
+}
+
+func isNotFound(err error) bool { return errors.Is(err, blob.ErrNotFound) }

@@ -1,0 +1,77 @@
+package volume
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// Status says how the drive is.
+func (v *Volume) Status(context.Context) (Status, error) {
+	s := Status{Repository: v.o.Repository, ID: v.o.ID, Time: v.now(), Passthrough: v.passthrough.Load(), CacheMax: v.o.CacheMax}
+	if m := v.mountpoint.Load(); m != nil {
+		s.Mountpoint = *m
+	}
+	err := v.cat.View(func(tx *catalog.Tx) error {
+		c := tx.Counters()
+		s.Epoch = uint64(tx.Epoch())
+		s.Inodes, s.Versions = c.Nodes, c.Versions
+		s.Packs, s.PackBytes = int(c.Packs), int64(c.PackBytes)
+		return nil
+	})
+	if err != nil {
+		return s, err
+	}
+	if err := v.cat.Err(); err != nil {
+		s.ReadOnlyWhy = err.Error()
+	}
+	for _, n := range v.nodes.inUse() {
+		n.mu.Lock()
+		if n.writers > 0 {
+			s.OpenForWriting++
+			s.Unsealed++
+			s.UnsealedBytes += n.seen.size
+		}
+		n.mu.Unlock()
+		v.nodes.release(n)
+	}
+	q := v.sealer
+	q.mu.Lock()
+	s.Unsealed += len(q.jobs)
+	s.UnsealedBytes += q.bytes
+	s.Sealing = q.running
+	for j := range q.jobs {
+		if j.err != nil && len(s.SealErrors) < 20 {
+			s.SealErrors = append(s.SealErrors, fmt.Sprintf("inode %d: %v", j.n.ino, j.err))
+		}
+	}
+	q.mu.Unlock()
+	s.CatalogBytes = v.cat.Size()
+	s.CacheBytes = v.cache.Usage().Bytes
+	if space, err := v.Statfs(); err == nil {
+		s.FreeBytes = space.Avail
+	}
+	s.judge(v.cat.Pending())
+	return s, nil
+}
+
+// judge says whether everything is safe, and if not, why.
+func (s *Status) judge(pending int) {
+	if s.ReadOnlyWhy != "" {
+		s.Why = append(s.Why, "the drive cannot save: "+s.ReadOnlyWhy)
+	}
+	if n := s.OpenForWriting; n > 0 {
+		s.Why = append(s.Why, fmt.Sprintf("%d files are open for writing", n))
+	}
+	if n := s.Unsealed - s.OpenForWriting; n > 0 {
+		s.Why = append(s.Why, fmt.Sprintf("%d files wait to be sealed", n))
+	}
+	if len(s.SealErrors) > 0 {
+		s.Why = append(s.Why, "sealing fails: "+s.SealErrors[0])
+	}
+	if pending > 0 {
+		s.Why = append(s.Why, "the last changes are being written")
+	}
+	s.SafeToUnplug = len(s.Why) == 0
+}

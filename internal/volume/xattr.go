@@ -1,0 +1,265 @@
+package volume
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// Limits of extended attributes, as in xattr(7).
+const (
+	maxAttrName  = 255
+	maxAttrValue = 64 << 10
+	maxAttrList  = 64 << 10
+)
+
+// Flags of Setxattr, as in setxattr(2).
+const (
+	AttrCreate  = 1
+	AttrReplace = 2
+)
+
+// computed is the prefix of attributes that the volume itself answers. They are
+// read by name and never listed, so that copies of a file do not carry them along.
+const computed = "user.rdfs."
+
+// stored returns the name under which an attribute is kept, or an error when the
+// namespace is not supported.
+func stored(name string) (string, error) {
+	switch {
+	case len(name) > maxAttrName:
+		return "", ErrTooLong
+	case name == "user.tags":
+		return "user.xdg.tags", nil
+	case strings.HasPrefix(name, "user.") && len(name) > len("user."),
+		strings.HasPrefix(name, "trusted.") && len(name) > len("trusted."):
+		return name, nil
+	}
+	return "", ErrNotSup
+}
+
+// Getxattr returns the value of an extended attribute.
+func (v *Volume) Getxattr(i catalog.Inode, name string) ([]byte, error) {
+	key, err := stored(name)
+	if err != nil {
+		return nil, err
+	}
+	if strings.HasPrefix(key, computed) {
+		return v.computedAttr(i, key[len(computed):])
+	}
+	var val []byte
+	err = v.cat.View(func(tx *catalog.Tx) error {
+		row, err := tx.Node(i)
+		if err != nil {
+			return err
+		}
+		val, err = tx.Attr(row.File, key)
+		if err != nil {
+			return ErrNoAttr
+		}
+		return nil
+	})
+	if notExist(err) != ErrNotExist {
+		return val, err
+	}
+	if o := v.orphanOf(i); o != nil {
+		defer o.unlock()
+		if val, ok := o.attrs[key]; ok {
+			return val, nil
+		}
+	}
+	return nil, ErrNoAttr
+}
+
+// lockedOrphan is a node without a name, acquired and locked.
+type lockedOrphan struct {
+	*orphan
+	unlock func()
+}
+
+func (v *Volume) orphanOf(i catalog.Inode) *lockedOrphan {
+	n := v.nodes.lookup(i)
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	unlock := func() { n.mu.Unlock(); v.nodes.release(n) }
+	if n.orphan == nil {
+		unlock()
+		return nil
+	}
+	return &lockedOrphan{n.orphan, unlock}
+}
+
+// Setxattr sets an extended attribute.
+func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int) error {
+	key, err := stored(name)
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(key, computed):
+		return ErrPerm
+	case len(value) > maxAttrValue:
+		return ErrTooBig
+	}
+	if o := v.orphanOf(i); o != nil {
+		defer o.unlock()
+		_, has := o.attrs[key]
+		if err := mayset(has, flags); err != nil {
+			return err
+		}
+		o.attrs[key] = append([]byte{}, value...)
+		return nil
+	}
+	return v.changeAttrs(i, func(tx *catalog.Tx, f catalog.FileID) error {
+		_, err := tx.Attr(f, key)
+		if err := mayset(err == nil, flags); err != nil {
+			return err
+		}
+		tx.PutAttr(f, key, value)
+		return nil
+	})
+}
+
+func mayset(has bool, flags int) error {
+	switch {
+	case has && flags&AttrCreate != 0:
+		return ErrExist
+	case !has && flags&AttrReplace != 0:
+		return ErrNoAttr
+	}
+	return nil
+}
+
+// Removexattr removes an extended attribute.
+func (v *Volume) Removexattr(i catalog.Inode, name string) error {
+	key, err := stored(name)
+	switch {
+	case err != nil:
+		return err
+	case strings.HasPrefix(key, computed):
+		return ErrPerm
+	}
+	if o := v.orphanOf(i); o != nil {
+		defer o.unlock()
+		if _, has := o.attrs[key]; !has {
+			return ErrNoAttr
+		}
+		delete(o.attrs, key)
+		return nil
+	}
+	return v.changeAttrs(i, func(tx *catalog.Tx, f catalog.FileID) error {
+		if !tx.DeleteAttr(f, key) {
+			return ErrNoAttr
+		}
+		return nil
+	})
+}
+
+// changeAttrs changes attributes of a node that has a name, and its ctime.
+func (v *Volume) changeAttrs(i catalog.Inode, change func(*catalog.Tx, catalog.FileID) error) error {
+	now := v.timeNow()
+	err := v.cat.Update(func(tx *catalog.Tx) error {
+		row, err := tx.Node(i)
+		if err != nil {
+			return notExist(err)
+		}
+		if err := change(tx, row.File); err != nil {
+			return err
+		}
+		row.Ctime = max(now, row.Ctime)
+		tx.PutNode(i, &row)
+		return nil
+	})
+	if n := v.nodes.lookup(i); n != nil && err == nil {
+		n.mu.Lock()
+		n.changed()
+		n.mu.Unlock()
+		v.nodes.release(n)
+	}
+	return err
+}
+
+// Listxattr returns the names of the attributes that people set.
+func (v *Volume) Listxattr(i catalog.Inode) (names []string, err error) {
+	if o := v.orphanOf(i); o != nil {
+		defer o.unlock()
+		for name := range o.attrs {
+			names = append(names, name)
+		}
+		return names, nil
+	}
+	size := 0
+	err = v.cat.View(func(tx *catalog.Tx) error {
+		row, err := tx.Node(i)
+		if err != nil {
+			return notExist(err)
+		}
+		tx.Attrs(row.File, func(name string, _ []byte) bool {
+			names = append(names, name)
+			size += len(name) + 1
+			return size <= maxAttrList
+		})
+		return nil
+	})
+	if size > maxAttrList {
+		return nil, ErrTooBig
+	}
+	return names, err
+}
+
+// computedAttr answers user.rdfs.NAME.
+func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
+	var (
+		row catalog.Node
+		ver catalog.Version
+		d   catalog.Draft
+	)
+	err := v.cat.View(func(tx *catalog.Tx) (err error) {
+		if row, err = tx.Node(i); err != nil {
+			return err
+		}
+		if row.Seq != 0 {
+			ver, _ = tx.Version(row.File, row.Seq)
+		}
+		if row.Gen != 0 {
+			d, _ = tx.Draft(i, row.Gen)
+		}
+		return nil
+	})
+	if err != nil || !row.IsRegular() {
+		return nil, ErrNoAttr
+	}
+	if row.Gen != 0 { // the author of what the file holds now
+		ver.UID, ver.Program = d.UID, d.Program
+	}
+	var val string
+	switch name {
+	case "id":
+		val = strconv.FormatUint(uint64(row.File), 10)
+	case "seq":
+		if row.Seq != 0 {
+			val = strconv.FormatUint(uint64(row.Seq), 10)
+		}
+	case "blake3":
+		if row.Gen == 0 && !row.Content.IsZero() {
+			val = row.Content.String()
+		}
+	case "state":
+		val = "stored"
+		if row.Gen != 0 {
+			val = "draft"
+		}
+	case "author":
+		if row.Gen != 0 || row.Seq != 0 {
+			val = userName(ver.UID)
+		}
+	case "program":
+		val = ver.Program
+	}
+	if val == "" {
+		return nil, ErrNoAttr
+	}
+	return []byte(val), nil
+}

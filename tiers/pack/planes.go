@@ -1,0 +1,163 @@
+package pack
+
+import (
+	"encoding/binary"
+
+	"github.com/klauspost/compress/huff0"
+)
+
+// The payload of a shuffled chunk is a byte whose bit k says that plane k holds
+// differences, and then zstd frames whose contents, one after the other, are the
+// planes. In a plane of differences each byte but the first has the one before it
+// subtracted: the middle bytes of a smooth signal count up and down, and their
+// differences are few values where they themselves are many.
+
+// planeFrame is the plane length from which each plane gets a frame of its own.
+// Planes differ: with a frame each, an incompressible one is copied and does not
+// spoil the statistics of its neighbours. In short planes the headers would cost
+// more than that wins.
+const planeFrame = 512
+
+// planeSample is how much of a plane is looked at, in bytes.
+const planeSample = 1 << 10
+
+// worthDifferences is the part of a plane's entropy that its differences may have.
+// Coding them is the most expensive step, so it has to win something.
+const worthDifferences = 0.75
+
+// planes appends the payload of w planes and what is left over. It overwrites
+// shuffled.
+func (e *Encoder) planes(dst, shuffled []byte, w int) []byte {
+	maskAt := len(dst)
+	dst = append(dst, 0)
+	n := len(shuffled) / w
+	if n < planeFrame {
+		return e.zstd.EncodeAll(shuffled, dst)
+	}
+	for k := range w {
+		plane := shuffled[k*n : (k+1)*n]
+		plain, diff := e.planeEntropy(plane)
+		if diff < plain*worthDifferences {
+			dst[maskAt] |= 1 << k
+			differences(plane)
+			// Differences seldom repeat in strings, and looking for short ones
+			// is slow. But a code has no less than a bit for each byte, so when they
+			// are nearly all alike, strings win.
+			if diff > 0.4 {
+				dst = e.huffmanFrame(dst, plane)
+				continue
+			}
+		}
+		dst = e.zstd.EncodeAll(plane, dst)
+	}
+	return e.zstd.EncodeAll(shuffled[w*n:], dst)
+}
+
+// planeEntropy estimates the entropies of a plane and of its differences, in bits
+// per byte, from samples.
+func (e *Encoder) planeEntropy(plane []byte) (plain, diff float32) {
+	h := &e.hist
+	*h = [2][256]uint32{}
+	pieces := [2][]byte{plane}
+	if len(plane) > planeSample {
+		const half = planeSample / 2
+		third := (len(plane) - half) / 3
+		pieces = [2][]byte{plane[third:][:half], plane[2*third:][:half]}
+	}
+	n := 0
+	for _, p := range pieces {
+		if len(p) == 0 {
+			continue
+		}
+		n += len(p)
+		last := p[0]
+		for _, c := range p {
+			h[0][c]++
+			h[1][c-last]++
+			last = c
+		}
+	}
+	return meanEntropy(h[:1], n), meanEntropy(h[1:], n)
+}
+
+// huffmanFrame appends a zstd frame of literals only: no search for repeats.
+func (e *Encoder) huffmanFrame(dst, plane []byte) []byte {
+	at := len(dst)
+	// Magic number; single segment with a content size of 4 bytes.
+	dst = append(dst, 0x28, 0xB5, 0x2F, 0xFD, 0xA0)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(plane)))
+	for rest := plane; len(rest) > 0; {
+		block := rest[:min(len(rest), maxBlock)]
+		rest = rest[len(block):]
+		lits, _, err := huff0.Compress4X(block, &e.huff)
+		if err != nil { // all the same, or incompressible
+			return e.zstd.EncodeAll(plane, dst[:at])
+		}
+		// The header of the literals: type 2 (own table), four streams, and both
+		// sizes in 10, 14 or 18 bits each.
+		raw, coded := uint64(len(block)), uint64(len(lits))
+		format, bits := uint64(1), 10
+		if raw >= 1<<10 {
+			format, bits = 2, 14
+		}
+		if raw >= 1<<14 {
+			format, bits = 3, 18
+		}
+		header := 2 | format<<2 | raw<<4 | coded<<(4+bits)
+		headerLen := (4 + 2*bits) / 8
+		blockHeader := uint32(2<<1) | uint32(headerLen+len(lits)+1)<<3
+		if len(rest) == 0 {
+			blockHeader |= 1
+		}
+		dst = append(dst, byte(blockHeader), byte(blockHeader>>8), byte(blockHeader>>16))
+		for range headerLen {
+			dst = append(dst, byte(header))
+			header >>= 8
+		}
+		dst = append(dst, lits...)
+		dst = append(dst, 0) // no sequences
+	}
+	return dst
+}
+
+// maxBlock is the largest zstd block, in bytes.
+const maxBlock = 128 << 10
+
+const highBits = 0x8080808080808080
+
+// differences subtracts from each byte the one before it, in place.
+func differences(p []byte) {
+	var last uint64
+	for ; len(p) >= 8; p = p[8:] {
+		x := binary.LittleEndian.Uint64(p)
+		y := x<<8 | last
+		last = x >> 56
+		binary.LittleEndian.PutUint64(p, (x|highBits)-(y&^highBits)^(x^^y)&highBits)
+	}
+	for i, c := range p {
+		p[i] = c - byte(last)
+		last = uint64(c)
+	}
+}
+
+// sums undoes differences, in place.
+func sums(p []byte) {
+	var last byte
+	for ; len(p) >= 8; p = p[8:] {
+		x := binary.LittleEndian.Uint64(p)
+		x = addBytes(x, x<<8)
+		x = addBytes(x, x<<16)
+		x = addBytes(x, x<<32)
+		x = addBytes(x, uint64(last)*0x0101010101010101)
+		last = byte(x >> 56)
+		binary.LittleEndian.PutUint64(p, x)
+	}
+	for i := range p {
+		p[i] += last
+		last = p[i]
+	}
+}
+
+func addBytes(x, y uint64) uint64 {
+	return (x&^highBits + y&^highBits) ^ (x^y)&highBits
+}
