@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -61,6 +62,9 @@ func (d *drive) sync(paths ...string) {
 	if d.plain {
 		return
 	}
+	if len(paths) == 0 {
+		paths = []string{d.mnt}
+	}
 	d.must(d.rdfs(append([]string{"sync"}, paths...)...))
 }
 
@@ -76,11 +80,12 @@ type logEntry struct {
 	Current bool      `json:"current"`
 }
 
-// history is `rdfs log --json`, oldest first.
+// history is `rdfs log --json`, oldest first, without what is not a version yet: it has no content and no number.
 func (d *drive) history(file string) []logEntry {
 	d.t.Helper()
 	var log []logEntry
 	d.decode(d.rdfs("log", "--json", file), &log)
+	log = slices.DeleteFunc(log, func(e logEntry) bool { return e.Seq == 0 && e.Content == "" })
 	sort.Slice(log, func(i, j int) bool { return log[i].Seq < log[j].Seq })
 	return log
 }

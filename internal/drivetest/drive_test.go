@@ -37,7 +37,7 @@ type option func(*drive)
 
 // sealAfter sets the quiet time after which a closed file becomes a version.
 func sealAfter(d time.Duration) option {
-	return func(dr *drive) { dr.setConfig("seal_after", d.String()) }
+	return func(dr *drive) { dr.setConfig("seal_after", fmt.Sprintf("%dms", d.Milliseconds())) }
 }
 
 // inDir places the repository at dir/repo, where dir exists; the mount point stays where it is.
@@ -76,7 +76,7 @@ func unmounted(t *testing.T, opts ...option) *drive {
 }
 
 // hangs is how long one drive may live: far longer than any test takes when nothing is wrong.
-const hangs = 6 * time.Minute
+const hangs = 4 * time.Minute
 
 // hangs asks the daemon for its stacks and ends it: system calls that wait for it then fail, and the test with them.
 func (d *drive) hangs() {
@@ -286,17 +286,26 @@ func (d *drive) cleanUp() {
 	}
 }
 
-// logTail is the end of what the daemon printed.
+// logTail is the end of what the daemon printed; of the stacks of a crash, those of our own code.
 func (d *drive) logTail() string {
-	log, _ := os.ReadFile(d.log)
-	if i := bytes.Index(log, []byte("panic:")); i >= 0 {
-		log = log[max(0, i-2000):min(len(log), i+8000)]
-	}
+	text, _ := os.ReadFile(d.log)
+	log, stacks, crashed := strings.Cut(string(text), "\ngoroutine ")
 	const most = 12000
 	if len(log) > most {
-		log = append([]byte("...\n"), log[len(log)-most:]...)
+		log = "...\n" + log[len(log)-most:]
 	}
-	return string(log)
+	if !crashed {
+		return log
+	}
+	for i, s := range strings.Split("goroutine "+stacks, "\n\n") {
+		if i == 0 || strings.Contains(s, "rdfs/internal/") || strings.Contains(s, "rdfs/fs.") {
+			log += "\n" + s[:min(len(s), 3000)] + "\n"
+		}
+		if len(log) > 3*most {
+			break
+		}
+	}
+	return log
 }
 
 // isMounted tells whether dir is a FUSE mount point, alive or dead.

@@ -20,31 +20,36 @@ func TestRandomWorkOnOneFile(t *testing.T) {
 		for _, seed := range seeds(t, 1, 2) {
 			t.Run(fmt.Sprintf("%dKB/seed%d", most/1000, seed), func(t *testing.T) {
 				d := newDrive(t)
-				x := &fsx{t: t, d: d, rng: newRand(seed), most: most, path: d.path("fsx.dat")}
-				t.Cleanup(func() {
-					if t.Failed() {
-						t.Logf("RDFS_TEST_SEED=%d, the last steps:\n%v", seed, &x.log)
-					}
-				})
-				x.open()
-				for range steps {
-					x.step()
-					if t.Failed() {
-						return
-					}
-				}
-				x.close()
-				x.compare("at the end")
-				d.remount()
-				x.compare("after remount")
-				d.umount()
-				d.evict()
-				d.mount()
-				x.compare("without cache")
+				fsxRun(t, d, seed, most, steps)
 				d.check()
 			})
 		}
 	}
+}
+
+// fsxRun takes random steps on one file of at most so many bytes, remounts, and looks again.
+func fsxRun(t *testing.T, d *drive, seed uint64, most, steps int) {
+	x := &fsx{t: t, d: d, rng: newRand(seed), most: most, path: d.path("fsx.dat")}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("RDFS_TEST_SEED=%d, the last steps:\n%v", seed, &x.log)
+		}
+	})
+	x.open()
+	for range steps {
+		x.step()
+		if t.Failed() {
+			return
+		}
+	}
+	x.close()
+	x.compare("at the end")
+	d.remount()
+	x.compare("after remount")
+	d.umount()
+	d.evict()
+	d.mount()
+	x.compare("without cache")
 }
 
 // An fsx is a file, and what it must hold.

@@ -20,6 +20,7 @@ type program struct {
 
 var programs = []program{
 	{script: "h5py_files.py", exact: true},
+	{script: "h5py_swmr.py"},
 	{script: "numpy_arrays.py", exact: true},
 	{script: "pandas_tables.py"},
 	{script: "sklearn_sets.py", exact: true},
@@ -58,21 +59,7 @@ func (p program) command(t *testing.T, what, dir string) *exec.Cmd {
 func TestRealProgramsReadBackWhatTheySaved(t *testing.T) {
 	needPrograms(t)
 	d := newDrive(t)
-	saved := map[string]tree{}
-	for _, p := range programs {
-		t.Run("save/"+p.script, func(t *testing.T) {
-			dir, plain := d.path(p.script), filepath.Join(tempDir(t), p.script)
-			must(t, os.Mkdir(dir, 0o755))
-			must(t, os.Mkdir(plain, 0o755))
-			run(t, p.command(t, "save", dir))
-			saved[p.script] = walk(t, dir)
-			if p.exact {
-				run(t, p.command(t, "save", plain))
-				wantSame(t, "beside a plain directory", saved[p.script], walk(t, plain), sameContent)
-			}
-			run(t, p.command(t, "verify", dir))
-		})
-	}
+	saved := savePrograms(t, d, programs)
 	again := func(when string, verify bool) {
 		for name, want := range saved {
 			t.Run(when+"/"+name, func(t *testing.T) {
@@ -102,6 +89,26 @@ func TestRealProgramsReadBackWhatTheySaved(t *testing.T) {
 	d.umount()
 	d.check()
 	d.mount()
+}
+
+// savePrograms runs programs on the drive, each in a directory of its own, and returns the trees that they made.
+func savePrograms(t *testing.T, d *drive, programs []program) map[string]tree {
+	saved := map[string]tree{}
+	for _, p := range programs {
+		t.Run("save/"+p.script, func(t *testing.T) {
+			dir, plain := d.path(p.script), filepath.Join(tempDir(t), p.script)
+			must(t, os.Mkdir(dir, 0o755))
+			must(t, os.Mkdir(plain, 0o755))
+			run(t, p.command(t, "save", dir))
+			saved[p.script] = walk(t, dir)
+			if p.exact {
+				run(t, p.command(t, "save", plain))
+				wantSame(t, "beside a plain directory", saved[p.script], walk(t, plain), sameContent)
+			}
+			run(t, p.command(t, "verify", dir))
+		})
+	}
+	return saved
 }
 
 // sameFiles is same, but for the times of directories: verifying may make and remove lock files in them.

@@ -251,7 +251,12 @@ func (m *treeModel) rmdir() {
 
 func (m *treeModel) removeAll() {
 	p := m.existing(os.ModeDir)
-	m.both("remove all of "+p, func(root string) error { return os.RemoveAll(filepath.Join(root, p)) })
+	m.both("remove all of "+p, func(root string) error {
+		if _, err := os.Lstat(filepath.Join(root, p)); err != nil {
+			return err // RemoveAll would open a FIFO above it, and wait
+		}
+		return os.RemoveAll(filepath.Join(root, p))
+	})
 }
 
 func (m *treeModel) chmod() {

@@ -31,13 +31,6 @@ if what == "save":
     with h5py.File(path, "a") as f:
         del f["events/onset"]
         f["events"]["onset"] = np.array([1.5, 2.5, 9.5])
-    with h5py.File(os.path.join(base, "swmr.h5"), "w", libver="latest") as f:
-        d = f.create_dataset("x", shape=(0,), maxshape=(None,), chunks=(1024,), dtype="i8")
-        f.swmr_mode = True
-        for i in range(20):
-            d.resize(((i + 1) * 500,))
-            d[i * 500:] = np.arange(i * 500, (i + 1) * 500)
-            d.flush()
 
 with h5py.File(path, "r") as f:
     whole = np.concatenate([signal, more], axis=1)
@@ -49,5 +42,3 @@ with h5py.File(path, "r") as f:
     assert np.array_equal(f["plain"][...], plain)
     assert list(f["events/onset"][...]) == [1.5, 2.5, 9.5]
     assert f["signal"].attrs["rate"] == 1000.0 and f.attrs["subject"] == "sub-01"
-with h5py.File(os.path.join(base, "swmr.h5"), "r") as f:
-    assert np.array_equal(f["x"][...], np.arange(10000))

@@ -14,7 +14,7 @@ if [ "$what" = save ]; then
   chmod 600 tree/iris.csv
   setfattr -n user.subject -v sub-01 tree/iris.csv
   find tree -exec touch -h -d '2020-01-02 03:04:05.6789' {} +
-  opt=(--sort=name --mtime=2020-01-02 --owner=0 --group=0 --numeric-owner)
+  opt=(--sort=name --mtime=2020-01-02 --owner=$(id -u) --group=$(id -g) --numeric-owner)
   tar "${opt[@]}" -cf - tree | gzip -n > plain.tar.gz
   tar "${opt[@]}" --xattrs --xattrs-include='user.*' --pax-option=delete=atime,delete=ctime,exthdr.name=%d/%f -cf attrs.tar tree
   tar xzf plain.tar.gz -C out
