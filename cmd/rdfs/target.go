@@ -94,7 +94,7 @@ func (a *app) locate(arg, repo string) (where, error) {
 }
 
 func staleMount(m control.Mount) error {
-	return failf(exitStale, "%s: the process behind this mount is gone (repository %s). Nothing that was saved is lost.\n"+
+	return failf(exitStale, "%s: the process behind this mount is gone (repository %s). What was stored or fsynced is safe.\n"+
 		"Run: rdfs umount %s && rdfs mount %s %s", m.Mountpoint, m.Repository, m.Mountpoint, m.Repository, m.Mountpoint)
 }
 
