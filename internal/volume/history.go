@@ -329,7 +329,6 @@ func (v *Volume) sealOpen(i catalog.Inode) error {
 	gen := v.gen.Add(1)
 	path := v.drafts.path(i, gen)
 	if err := copyFile(n.draft, path); err != nil {
-		v.removeLater(path)
 		return err
 	}
 	v.drafts.noteClosed(path)

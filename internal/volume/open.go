@@ -411,7 +411,6 @@ func (v *Volume) keepAside(n *node, row *catalog.Node) {
 	err := cloneFile(n.draft, path)
 	if err != nil {
 		v.log.Info("a save is merged with the next: the file was opened again before it was sealed", "inode", n.ino, "size", row.Size)
-		os.Remove(path)
 		return
 	}
 	if err := v.addDetached(n, gen, row); err != nil {
