@@ -1,5 +1,7 @@
 package catalog
 
+import "math"
+
 // Version returns one version of a file.
 func (t *Tx) Version(f FileID, s Seq) (v Version, err error) {
 	row := t.kv.Get(versionKey(f, s))
@@ -37,21 +39,37 @@ func (t *Tx) AllVersions(from FileID, fromSeq Seq, yield func(*Version) bool) er
 }
 
 // LastSeq returns the number of the newest version of a file, 0 when it has none.
-// hint is a number that the file is known to have had, or 0.
+// There may be gaps, where versions were removed. hint is a number near it, or 0:
+// with the right one it costs two searches, without it a logarithmic number.
 func (t *Tx) LastSeq(f FileID, hint Seq) Seq {
-	last := hint
-	if hint == 0 || t.kv.Get(versionKey(f, hint)) == nil {
-		last = 0
-		t.kv.Ascend(versionKey(f, 0), key1(tableVersion, uint64(f)+1), func(k, _ []byte) bool {
-			last = Seq(be.Uint32(k[9:]))
-			return true
-		})
-		return last
+	// There is a version last, or last is 0; there is none at end or after it.
+	last, end := uint64(0), uint64(math.MaxUint32)+1
+	if hint > 0 {
+		if s := t.nextSeq(f, uint64(hint)); s != 0 {
+			last = s
+		} else {
+			end = uint64(hint)
+		}
 	}
-	for t.kv.Get(versionKey(f, last+1)) != nil {
-		last++
+	for step := uint64(1); last+1 < end; step *= 2 {
+		probe := min(last+step, last+(end-last+1)/2)
+		if s := t.nextSeq(f, probe); s != 0 {
+			last = s
+		} else {
+			end, step = probe, end
+		}
 	}
-	return last
+	return Seq(last)
+}
+
+// nextSeq returns the number of the first version of a file from s on, 0 when
+// there is none.
+func (t *Tx) nextSeq(f FileID, s uint64) (next uint64) {
+	t.kv.Ascend(versionKey(f, Seq(s)), key1(tableVersion, uint64(f)+1), func(k, _ []byte) bool {
+		next = uint64(be.Uint32(k[9:]))
+		return false
+	})
+	return next
 }
 
 // PutVersion writes a version.
