@@ -94,17 +94,27 @@ func versionKey(f FileID, s Seq) []byte       { return key1n(tableVersion, uint6
 func draftKey(i Inode, gen uint32) []byte     { return key1n(tableDraft, uint64(i), gen) }
 func parentKey(i, dir Inode, n string) []byte { return key2s(tableParent, uint64(i), uint64(dir), n) }
 
-// pastPrefix returns p ‖ table ‖ key ‖ 0: names and attribute names hold no NUL, so
-// the rows of one key stand together.
-func pastPrefix(key []byte, extra int) []byte {
-	k := make([]byte, 0, len(key)+2+extra)
-	k = append(k, byte(tablePast))
-	k = append(k, key...)
-	return append(k, 0)
+// A key of the past is p ‖ key ‖ 0 ‖ died. Names and attribute names hold no NUL,
+// so the rows of one key stand together, and p ‖ key ‖ 1 comes after them all.
+
+// appendPast appends p ‖ key ‖ 0 ‖ died to b.
+func appendPast(b, key []byte, died Epoch) []byte {
+	b = append(append(append(b, byte(tablePast)), key...), 0)
+	return be.AppendUint64(b, uint64(died))
 }
 
-func pastKey(key []byte, died Epoch) []byte {
-	return be.AppendUint64(pastPrefix(key, 8), uint64(died))
+// pastEnd appends what comes after all past rows of key to b.
+func pastEnd(b, key []byte) []byte {
+	return append(append(append(b, byte(tablePast)), key...), 1)
+}
+
+// splitPast takes a key of the past apart.
+func splitPast(k []byte) (key []byte, died Epoch) {
+	const tail = 1 + 8
+	if len(k) <= 1+tail || k[len(k)-tail] != 0 {
+		damaged("key of a past row")
+	}
+	return k[1 : len(k)-tail], Epoch(be.Uint64(k[len(k)-8:]))
 }
 
 // prefixEnd returns the first key after all keys that start with prefix, in

@@ -125,11 +125,11 @@ func (t *Tx) Path(i Inode) (string, error) {
 // away or given to another inode, and the epoch in which that happened, if that
 // was in epoch since or later.
 func (t *Tx) LastAt(dir Inode, name string, since Epoch) (i Inode, died Epoch, ok bool) {
-	prefix := pastPrefix(nameKey(dir, name), 8)
-	from := be.AppendUint64(prefix[:len(prefix):len(prefix)], uint64(since))
-	t.kv.Ascend(from, prefixEnd(prefix), func(k, row []byte) bool {
-		if p := payload(row); len(k) == len(prefix)+8 && len(p) >= 8 {
-			i, died, ok = Inode(be.Uint64(p)), Epoch(be.Uint64(k[len(prefix):])), true
+	key := nameKey(dir, name)
+	t.kv.Ascend(appendPast(nil, key, since), pastEnd(nil, key), func(k, row []byte) bool {
+		if p := payload(row); len(p) >= 8 {
+			_, died = splitPast(k)
+			i, ok = Inode(be.Uint64(p)), true
 		}
 		return true
 	})

@@ -44,10 +44,8 @@ func (t *Tx) get(key []byte) []byte {
 // getPast returns the row of key that was true at t.at and is no more: of the
 // rows that died later than t.at the first one, if it was born by then.
 func (t *Tx) getPast(key []byte) (p []byte) {
-	prefix := pastPrefix(key, 8)
-	from := be.AppendUint64(prefix[:len(prefix):len(prefix)], uint64(t.at)+1)
-	t.kv.Ascend(from, prefixEnd(prefix), func(k, row []byte) bool {
-		if len(k) == len(prefix)+8 && bornOf(row) <= t.at {
+	t.kv.Ascend(appendPast(nil, key, t.at+1), pastEnd(nil, key), func(_, row []byte) bool {
+		if bornOf(row) <= t.at {
 			p = payload(row)
 		}
 		return false
@@ -87,7 +85,7 @@ func (t *Tx) retire(key, old []byte) bool {
 	if bornOf(old) >= t.c.epoch {
 		return false
 	}
-	t.kv.Put(pastKey(key, t.c.epoch), append([]byte(nil), old...))
+	t.kv.Put(appendPast(nil, key, t.c.epoch), append([]byte(nil), old...))
 	return true
 }
 
@@ -166,3 +164,6 @@ func (t *Tx) Nodes(from Inode, yield func(Inode, *Node) bool) error {
 func corrupt(what string) error {
 	return fmt.Errorf("catalog: %s: %w", what, blob.ErrCorrupt)
 }
+
+// damaged stops a View or an Update, which then returns the error.
+func damaged(what string) { panic(kv.Fault{Err: corrupt(what)}) }
