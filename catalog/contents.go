@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
@@ -122,10 +124,15 @@ func (t *Tx) Pack(id blob.PackID) (p Pack, err error) {
 // PutPack writes a pack row.
 func (t *Tx) PutPack(p *Pack) {
 	key := keyPack(p.ID)
-	if t.kv.Get(key) == nil {
+	switch old, err := t.Pack(p.ID); {
+	case errors.Is(err, ErrNotExist):
 		t.c.count.Packs++
-		t.c.count.PackBytes += uint64(p.Size)
+	case err != nil:
+		panic(kv.Fault{Err: err})
+	default:
+		t.c.count.PackBytes -= uint64(old.Size)
 	}
+	t.c.count.PackBytes += uint64(p.Size)
 	w := make(writer, 0, 48)
 	p.encode(&w)
 	t.kv.Put(key, w)
