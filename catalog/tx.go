@@ -167,3 +167,10 @@ func corrupt(what string) error {
 
 // damaged stops a View or an Update, which then returns the error.
 func damaged(what string) { panic(kv.Fault{Err: corrupt(what)}) }
+
+// wantKey stops a View or an Update that met a key shorter than min bytes.
+func wantKey(k []byte, min int, what string) {
+	if len(k) < min {
+		damaged(what)
+	}
+}
