@@ -45,36 +45,21 @@ var tables = []kv.TableSpec{
 
 var be = binary.BigEndian
 
-func key1(t table, a uint64) []byte {
-	k := make([]byte, 9)
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	return k
-}
+// appendKey appends t ‖ a to b.
+func appendKey(b []byte, t table, a uint64) []byte { return be.AppendUint64(append(b, byte(t)), a) }
+
+func key1(t table, a uint64) []byte { return appendKey(make([]byte, 0, 9), t, a) }
 
 func key1s(t table, a uint64, s string) []byte {
-	k := make([]byte, 9+len(s))
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	copy(k[9:], s)
-	return k
+	return append(appendKey(make([]byte, 0, 9+len(s)), t, a), s...)
 }
 
 func key2s(t table, a, b uint64, s string) []byte {
-	k := make([]byte, 17+len(s))
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	be.PutUint64(k[9:], b)
-	copy(k[17:], s)
-	return k
+	return append(be.AppendUint64(appendKey(make([]byte, 0, 17+len(s)), t, a), b), s...)
 }
 
 func key1n(t table, a uint64, n uint32) []byte {
-	k := make([]byte, 13)
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	be.PutUint32(k[9:], n)
-	return k
+	return be.AppendUint32(appendKey(make([]byte, 0, 13), t, a), n)
 }
 
 func keyID(t table, id blob.ID) []byte { return append([]byte{byte(t)}, id[:]...) }
@@ -97,6 +82,9 @@ func parentKey(i, dir Inode, n string) []byte { return key2s(tableParent, uint64
 // A key of the past is p ‖ key ‖ 0 ‖ died. Names and attribute names hold no NUL,
 // so the rows of one key stand together, and p ‖ key ‖ 1 comes after them all.
 
+// pastExtra is how many bytes longer than its key a key of the past is.
+const pastExtra = 1 + 1 + 8
+
 // appendPast appends p ‖ key ‖ 0 ‖ died to b.
 func appendPast(b, key []byte, died Epoch) []byte {
 	b = append(append(append(b, byte(tablePast)), key...), 0)
@@ -110,8 +98,8 @@ func pastEnd(b, key []byte) []byte {
 
 // splitPast takes a key of the past apart.
 func splitPast(k []byte) (key []byte, died Epoch) {
-	const tail = 1 + 8
-	if len(k) <= 1+tail || k[len(k)-tail] != 0 {
+	const tail = pastExtra - 1
+	if len(k) <= pastExtra || k[len(k)-tail] != 0 {
 		damaged("key of a past row")
 	}
 	return k[1 : len(k)-tail], Epoch(be.Uint64(k[len(k)-8:]))

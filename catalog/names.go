@@ -23,7 +23,7 @@ func splitName(p []byte) (Inode, uint32) {
 
 // Lookup returns the inode behind a name.
 func (t *Tx) Lookup(dir Inode, name string) (Inode, error) {
-	p := t.get(nameKey(dir, name))
+	p := t.get(append(appendKey(t.buf[:0], tableName, uint64(dir)), name...))
 	if p == nil {
 		return 0, ErrNotExist
 	}
@@ -35,17 +35,23 @@ func (t *Tx) Lookup(dir Inode, name string) (Inode, error) {
 // It writes the name and the reverse row; link counts are the caller's. Nothing
 // changes when name means that already.
 func (t *Tx) PutName(dir Inode, name string, i Inode, mode uint32) {
+	if !t.nameable(name) {
+		return
+	}
 	key := nameKey(dir, name)
 	if old := t.kv.Get(key); old != nil {
-		was, kind := splitName(payload(old))
+		_, p := split(old)
+		was, kind := splitName(p)
 		if was == i && kind == mode&TypeMask {
 			return
 		}
 		t.delete(parentKey(was, dir, name))
 	}
-	w := be.AppendUint64(t.row(9), uint64(i))
+	w := t.row(9)
+	reverse := w[:len(w):len(w)] // has only the epoch
+	w = be.AppendUint64(w, uint64(i))
 	t.put(key, append(w, byte(mode&TypeMask>>12)))
-	t.put(parentKey(i, dir, name), t.row(0))
+	t.put(parentKey(i, dir, name), reverse)
 }
 
 // DeleteName removes name from dir. It returns the inode that it meant.
@@ -67,6 +73,7 @@ func (t *Tx) ReadDir(dir Inode, after string, yield func(Dirent) bool) {
 		from = append(nameKey(dir, after), 0)
 	}
 	t.scan(prefix, from, func(k, p []byte) bool {
+		wantKey(k, 9, "key of a name")
 		i, kind := splitName(p)
 		return yield(Dirent{Name: string(k[9:]), Ino: i, Type: kind})
 	})
@@ -80,7 +87,7 @@ func (t *Tx) AllNames(dir Inode, after string, yield func(Inode, Dirent) bool) {
 		from = append(nameKey(dir, after), 0)
 	}
 	t.scan([]byte{byte(tableName)}, from, func(k, p []byte) bool {
-		wantKey(k, 9, "name row")
+		wantKey(k, 9, "key of a name")
 		i, kind := splitName(p)
 		return yield(Inode(be.Uint64(k[1:])), Dirent{Name: string(k[9:]), Ino: i, Type: kind})
 	})
@@ -103,7 +110,7 @@ type Name struct {
 func (t *Tx) Names(i Inode, yield func(Name) bool) {
 	prefix := key1(tableParent, uint64(i))
 	t.scan(prefix, prefix, func(k, _ []byte) bool {
-		wantKey(k, 17, "reverse row of a name")
+		wantKey(k, 17, "key of a reverse name")
 		return yield(Name{Dir: Inode(be.Uint64(k[9:])), Name: string(k[17:])})
 	})
 }
@@ -138,7 +145,8 @@ func (t *Tx) LastAt(dir Inode, name string, since Epoch) (i Inode, died Epoch, o
 	key := nameKey(dir, name)
 	t.kv.Ascend(appendPast(nil, key, since), pastEnd(nil, key), func(k, row []byte) bool {
 		_, died = splitPast(k)
-		i, _ = splitName(payload(row))
+		_, p := split(row)
+		i, _ = splitName(p)
 		ok = true
 		return true
 	})

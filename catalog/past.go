@@ -73,8 +73,8 @@ func (t *Tx) liveRows(from, end []byte) *rowReader {
 				from, more = bytes.Clone(k), true
 				return false
 			}
-			if bornOf(v) <= t.at {
-				r.add(k, payload(v))
+			if born, p := split(v); born <= t.at {
+				r.add(k, p)
 			}
 			return true
 		})
@@ -111,8 +111,8 @@ func (t *Tx) pastRows(from, end []byte) *rowReader {
 				// The first that died later than t.at, the only one that may count.
 				found = true
 				// from may lie behind its key and before its rows.
-				if bornOf(v) <= t.at && bytes.Compare(key, from) >= 0 {
-					r.add(key, payload(v))
+				if born, p := split(v); born <= t.at && bytes.Compare(key, from) >= 0 {
+					r.add(key, p)
 				}
 			case passed < steps:
 				passed++

@@ -1,6 +1,9 @@
 package catalog
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Version returns one version of a file.
 func (t *Tx) Version(f FileID, s Seq) (v Version, err error) {
@@ -9,28 +12,28 @@ func (t *Tx) Version(f FileID, s Seq) (v Version, err error) {
 		return v, ErrNotExist
 	}
 	v.File, v.Seq = f, s
-	return v, v.decode(row)
+	if err := v.decode(row); err != nil {
+		return Version{}, fmt.Errorf("catalog: file %d, version %d: %w", f, s, err)
+	}
+	return v, nil
 }
 
 // Versions yields the versions of a file, oldest first, from seq from on.
 func (t *Tx) Versions(f FileID, from Seq, yield func(*Version) bool) error {
-	var err error
-	t.kv.Ascend(versionKey(f, from), key1(tableVersion, uint64(f)+1), func(k, row []byte) bool {
-		v := Version{File: f, Seq: Seq(be.Uint32(k[9:]))}
-		if err = v.decode(row); err != nil {
-			return false
-		}
-		return yield(&v)
-	})
-	return err
+	return t.versions(versionKey(f, from), key1(tableVersion, uint64(f)+1), yield)
 }
 
 // AllVersions yields every version of every file from file from on.
 func (t *Tx) AllVersions(from FileID, fromSeq Seq, yield func(*Version) bool) error {
-	var err error
-	t.kv.Ascend(versionKey(from, fromSeq), []byte{byte(tableVersion) + 1}, func(k, row []byte) bool {
+	return t.versions(versionKey(from, fromSeq), nil, yield)
+}
+
+func (t *Tx) versions(from, to []byte, yield func(*Version) bool) (err error) {
+	t.kv.Ascend(from, to, func(k, row []byte) bool {
+		wantKey(k, 13, "key of a version")
 		v := Version{File: FileID(be.Uint64(k[1:])), Seq: Seq(be.Uint32(k[9:]))}
 		if err = v.decode(row); err != nil {
+			err = fmt.Errorf("catalog: file %d, version %d: %w", v.File, v.Seq, err)
 			return false
 		}
 		return yield(&v)
@@ -66,6 +69,7 @@ func (t *Tx) LastSeq(f FileID, hint Seq) Seq {
 // there is none.
 func (t *Tx) nextSeq(f FileID, s uint64) (next uint64) {
 	t.kv.Ascend(versionKey(f, Seq(s)), key1(tableVersion, uint64(f)+1), func(k, _ []byte) bool {
+		wantKey(k, 13, "key of a version")
 		next = uint64(be.Uint32(k[9:]))
 		return false
 	})
@@ -80,7 +84,7 @@ func (t *Tx) PutVersion(v *Version) {
 	}
 	w := make(writer, 0, 80+len(v.Program)+len(v.Note))
 	v.encode(&w)
-	t.kv.Put(key, w)
+	t.store(key, w)
 	t.changed(key)
 }
 
