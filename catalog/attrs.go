@@ -2,7 +2,7 @@ package catalog
 
 // Attr returns the value of an extended attribute of a file. The result is a copy.
 func (t *Tx) Attr(f FileID, name string) ([]byte, error) {
-	p := t.get(attrKey(f, name))
+	p := t.get(append(appendKey(t.buf[:0], tableAttr, uint64(f)), name...))
 	if p == nil {
 		return nil, ErrNotExist
 	}
@@ -11,6 +11,9 @@ func (t *Tx) Attr(f FileID, name string) ([]byte, error) {
 
 // PutAttr writes an extended attribute. The value is copied.
 func (t *Tx) PutAttr(f FileID, name string, value []byte) {
+	if !t.nameable(name) {
+		return
+	}
 	w := t.row(len(value))
 	w.raw(value)
 	t.put(attrKey(f, name), w)

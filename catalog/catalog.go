@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/rdfs/rdfs/catalog/kv"
-	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // formatVersion is the version of the rows' format. See FORMAT.md.
@@ -42,11 +41,13 @@ type Catalog struct {
 	eng kv.Engine
 	now func() time.Time
 
-	// Guarded by the store's write lock: touched only inside Update and at a freeze.
-	epoch     Epoch // that is open now
-	epochTime Time  // of the last closed epoch
-	feed      []byte
-	count     Counters
+	opened Epoch // the last epoch that was closed before Open
+
+	// Guarded by the store's lock: changed only inside Update and at a freeze.
+	epoch     Epoch    // that is open now
+	epochTime Time     // of the last closed epoch
+	feed      []byte   // keys that changed in the open epoch
+	count     Counters // NextInode as of the last closed epoch
 
 	recent recentEpochs
 
@@ -91,12 +92,19 @@ func (c *Catalog) load(id string) error {
 	fresh := false
 	err := c.db.View(func(tx *kv.Tx) error {
 		f := tx.Get(keyMeta("format"))
+		if f == nil && tx.Get(nodeKey(Root)) != nil {
+			return corrupt("the row that names the format is gone")
+		}
 		if f == nil {
 			fresh = true
 			return nil
 		}
 		r := reader{b: f}
-		if v := r.uint(); v != formatVersion {
+		v := r.uint()
+		if err := r.done(); err != nil {
+			return fmt.Errorf("catalog: format: %w", err)
+		}
+		if v != formatVersion {
 			return ErrFormat{Got: v, Want: formatVersion}
 		}
 		if got := string(tx.Get(keyMeta("id"))); id != "" && got != id {
@@ -116,8 +124,8 @@ func (c *Catalog) load(id string) error {
 	err = c.Update(func(tx *Tx) error {
 		var v writer
 		v.uint(formatVersion)
-		tx.kv.Put(keyMeta("format"), v)
-		tx.kv.Put(keyMeta("id"), []byte(id))
+		tx.store(keyMeta("format"), v)
+		tx.store(keyMeta("id"), []byte(id))
 		tx.PutNode(Root, &Node{Mode: TypeDir | 0o755, Nlink: 2, Atime: now, Mtime: now, Ctime: now, Btime: now,
 			File: FileID(Root), Parent: Root})
 		return nil
@@ -130,18 +138,19 @@ func (c *Catalog) load(id string) error {
 
 func (c *Catalog) loadCounters(tx *kv.Tx) error {
 	r := reader{b: tx.Get(keyMeta("counters"))}
-	c.epoch = Epoch(r.uint()) + 1
+	c.opened = Epoch(r.uint())
 	c.epochTime = Time(r.int())
 	for _, f := range c.count.fields() {
 		*f = r.uint()
 	}
+	if err := r.done(); err != nil {
+		return fmt.Errorf("catalog: counters: %w", err)
+	}
+	if c.opened < 1 || c.count.NextInode <= uint64(Root) {
+		return corrupt("counters")
+	}
+	c.epoch = c.opened + 1
 	c.next.Store(c.count.NextInode)
-	if c.epoch < 2 || c.count.NextInode <= uint64(Root) {
-		return fmt.Errorf("catalog: counters: %w: run `rdfs check`", blob.ErrCorrupt)
-	}
-	if err := r.done("counters"); err != nil {
-		return err
-	}
 	t := &Tx{kv: tx, c: c, at: Live}
 	for e := max(t.EpochAt(c.epochTime-recentSpan), 1); e < c.epoch; e++ {
 		if when, err := t.EpochTime(e); err == nil {
@@ -153,6 +162,18 @@ func (c *Catalog) loadCounters(tx *kv.Tx) error {
 
 func (n *Counters) fields() []*uint64 {
 	return []*uint64{&n.NextInode, &n.Nodes, &n.Versions, &n.Packs, &n.PackBytes, &n.Drafts}
+}
+
+// putCounters writes what Open needs to go on after the open epoch.
+func (c *Catalog) putCounters(tx *kv.Tx) {
+	w := make(writer, 0, 64)
+	w.uint(uint64(c.epoch))
+	w.int(int64(c.epochTime))
+	c.count.NextInode = c.next.Load()
+	for _, f := range c.count.fields() {
+		w.uint(*f)
+	}
+	tx.Put(keyMeta("counters"), w)
 }
 
 // closeEpoch writes the rows that end the open epoch. The store calls it with its
@@ -168,14 +189,7 @@ func (c *Catalog) closeEpoch(tx *kv.Tx) {
 		c.feed = c.feed[cut:]
 	}
 	c.feed = nil
-	var w writer
-	w.uint(uint64(c.epoch))
-	w.int(int64(now))
-	c.count.NextInode = c.next.Load()
-	for _, f := range c.count.fields() {
-		w.uint(*f)
-	}
-	tx.Put(keyMeta("counters"), w)
+	c.putCounters(tx)
 	c.recent.add(c.epoch, now)
 	c.epoch++
 }
@@ -193,18 +207,27 @@ func (c *Catalog) View(fn func(*Tx) error) error {
 func (c *Catalog) Update(fn func(*Tx) error) error {
 	return c.db.Update(func(k *kv.Tx) error {
 		tx := Tx{kv: k, c: c, at: Live}
-		before := c.count
+		count, feed, kept := c.count, len(c.feed), false
+		defer func() { // also after a panic, with which kv reports damage
+			if !kept {
+				c.count, c.feed = count, c.feed[:feed]
+			}
+		}()
 		if err := fn(&tx); err != nil {
-			c.count = before
 			return err
 		}
-		c.feed = append(c.feed, tx.feed...)
-		return nil
+		kept = tx.err == nil
+		return tx.err
 	})
 }
 
-// NewInode returns a number that no inode and no file had before. A number that is
-// not used in an Update may be given out again after a crash.
+// durable returns the newest epoch that is durable.
+func (c *Catalog) durable() Epoch {
+	return c.opened + Epoch(c.db.Stats().Commits) // one commit makes one epoch
+}
+
+// NewInode returns a number that no inode and no file had before. A number that
+// was not used in an Update may be given out again after a crash.
 func (c *Catalog) NewInode() Inode { return Inode(c.next.Add(1) - 1) }
 
 // Sync returns when every Update that returned before is durable.
@@ -228,7 +251,17 @@ func (c *Catalog) CheckEngine(ctx context.Context, report func(problem string)) 
 func (c *Catalog) CopyTo(w io.Writer) error { return c.eng.CopyTo(w) }
 
 // Close commits what is pending and closes the engine.
-func (c *Catalog) Close() error { return c.db.Close() }
+func (c *Catalog) Close() error {
+	// Numbers that were given out and not used are not given out again. If this
+	// cannot be written, it is because of something that db.Close reports.
+	_ = c.db.Update(func(k *kv.Tx) error {
+		if c.next.Load() != c.count.NextInode {
+			c.putCounters(k)
+		}
+		return nil
+	})
+	return c.db.Close()
+}
 
 // recentEpochs remembers when the epochs of the last minutes were closed, oldest
 // first, at most one each 50 ms. It is guarded by the store's write lock.

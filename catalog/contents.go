@@ -1,8 +1,10 @@
 package catalog
 
 import (
+	"errors"
 	"fmt"
 
+	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
@@ -23,12 +25,14 @@ func (t *Tx) Content(id blob.ID) (m blob.Manifest, err error) {
 	if id == emptyContent {
 		return m, nil
 	}
-	list, found := []byte(nil), false
-	t.kv.Ascend(keyContent(id, 0), prefixEnd(keyID(tableContent, id)), func(_, part []byte) bool {
-		list, found = append(list, part...), true
-		return true
+	list, parts, whole := []byte(nil), uint32(0), true
+	t.kv.Ascend(keyContent(id, 0), prefixEnd(keyID(tableContent, id)), func(k, part []byte) bool {
+		whole = len(k) == 1+blob.IDSize+4 && be.Uint32(k[1+blob.IDSize:]) == parts
+		list = append(list, part...)
+		parts++
+		return whole
 	})
-	if !found {
+	if parts == 0 {
 		loc, err := t.Chunk(id)
 		if err != nil {
 			return m, fmt.Errorf("content %s: %w", id.Short(), err)
@@ -37,28 +41,56 @@ func (t *Tx) Content(id blob.ID) (m blob.Manifest, err error) {
 		m.Chunks = []blob.Chunk{{ID: id, Size: loc.Size}}
 		return m, nil
 	}
-	r := reader{b: list}
-	m.Size = int64(r.uint())
-	m.Chunks, err = blob.ParseChunks(r.b)
-	if err != nil {
-		return m, fmt.Errorf("catalog: content %s: %w", id.Short(), err)
+	if m, err = parseContent(id, list); err == nil && !whole {
+		err = fmt.Errorf("%w: a part of the list is missing", blob.ErrCorrupt)
 	}
-	return m, r.done("content row")
+	if err != nil {
+		return blob.Manifest{ID: id}, fmt.Errorf("catalog: content %s: %w", id.Short(), err)
+	}
+	return m, nil
 }
 
-// PutContent writes the chunk list of a content of more than one chunk; for
-// others there is nothing to write.
+// parseContent reads the joined parts of a content's chunk list.
+func parseContent(id blob.ID, list []byte) (blob.Manifest, error) {
+	r := reader{b: list}
+	m := blob.Manifest{ID: id, Size: r.size()}
+	if err := r.done(); err != nil {
+		return m, err
+	}
+	chunks, err := blob.ParseChunks(r.b)
+	if err != nil {
+		return m, err
+	}
+	sum := int64(0)
+	for _, c := range chunks {
+		sum += int64(c.Size)
+	}
+	if sum != m.Size {
+		return m, fmt.Errorf("%w: the chunks have %d bytes, the content %d", blob.ErrCorrupt, sum, m.Size)
+	}
+	m.Chunks = chunks
+	return m, nil
+}
+
+// PutContent writes the chunk list of a content, in place of another one of the
+// same content. The content of size 0, and one that has the id of its only chunk,
+// need none.
 func (t *Tx) PutContent(m *blob.Manifest) {
 	if len(m.Chunks) == 0 || len(m.Chunks) == 1 && m.Chunks[0].ID == m.ID {
 		return
 	}
-	var w writer
+	w := make(writer, 0, 10+len(m.Chunks)*(blob.IDSize+5))
 	w.uint(uint64(m.Size))
 	w = blob.AppendChunks(w, m.Chunks)
-	for part := uint32(0); len(w) > 0; part++ {
+	part := uint32(0)
+	for ; len(w) > 0; part++ {
 		n := min(len(w), contentPart)
-		t.kv.Put(keyContent(m.ID, part), w[:n:n])
+		t.store(keyContent(m.ID, part), w[:n:n])
 		w = w[n:]
+	}
+	for t.kv.Get(keyContent(m.ID, part)) != nil { // the other list was longer
+		t.kv.Delete(keyContent(m.ID, part))
+		part++
 	}
 }
 
@@ -68,8 +100,9 @@ func (t *Tx) Contents(after blob.ID, yield func(blob.ID) bool) {
 	if after.IsZero() {
 		from = []byte{byte(tableContent)}
 	}
-	t.kv.Ascend(from, []byte{byte(tableContent) + 1}, func(k, _ []byte) bool {
-		if len(k) != 1+blob.IDSize+4 || be.Uint32(k[1+blob.IDSize:]) != 0 {
+	t.kv.Ascend(from, nil, func(k, _ []byte) bool {
+		wantKey(k, 1+blob.IDSize+4, "key of a content")
+		if be.Uint32(k[1+blob.IDSize:]) != 0 {
 			return true
 		}
 		return yield(blob.ID(k[1 : 1+blob.IDSize]))
@@ -85,26 +118,33 @@ func (t *Tx) Chunk(id blob.ID) (blob.Location, error) {
 	if row == nil {
 		return blob.Location{}, fmt.Errorf("chunk %s: %w", id.Short(), ErrNotExist)
 	}
-	return decodeLocation(row)
+	l, err := decodeLocation(row)
+	if err != nil {
+		return blob.Location{}, fmt.Errorf("catalog: chunk %s: %w", id.Short(), err)
+	}
+	return l, nil
 }
 
 // PutChunk writes where a chunk is stored.
 func (t *Tx) PutChunk(id blob.ID, l blob.Location) {
 	w := make(writer, 0, 32)
 	encodeLocation(&w, l)
-	t.kv.Put(keyID(tableChunk, id), w)
+	t.store(keyID(tableChunk, id), w)
 }
 
 // Chunks yields all chunks after the given one, in order of id.
 func (t *Tx) Chunks(after blob.ID, yield func(blob.ID, blob.Location) bool) error {
 	var err error
 	from := append(keyID(tableChunk, after), 0)
-	t.kv.Ascend(from, []byte{byte(tableChunk) + 1}, func(k, row []byte) bool {
+	t.kv.Ascend(from, nil, func(k, row []byte) bool {
+		wantKey(k, 1+blob.IDSize, "key of a chunk")
+		id := blob.ID(k[1:])
 		var l blob.Location
 		if l, err = decodeLocation(row); err != nil {
+			err = fmt.Errorf("catalog: chunk %s: %w", id.Short(), err)
 			return false
 		}
-		return yield(blob.ID(k[1:]), l)
+		return yield(id, l)
 	})
 	return err
 }
@@ -116,27 +156,37 @@ func (t *Tx) Pack(id blob.PackID) (p Pack, err error) {
 		return p, ErrNotExist
 	}
 	p.ID = id
-	return p, p.decode(row)
+	if err := p.decode(row); err != nil {
+		return Pack{}, fmt.Errorf("catalog: pack %s: %w", id, err)
+	}
+	return p, nil
 }
 
 // PutPack writes a pack row.
 func (t *Tx) PutPack(p *Pack) {
 	key := keyPack(p.ID)
-	if t.kv.Get(key) == nil {
+	switch old, err := t.Pack(p.ID); {
+	case errors.Is(err, ErrNotExist):
 		t.c.count.Packs++
-		t.c.count.PackBytes += uint64(p.Size)
+	case err != nil:
+		panic(kv.Fault{Err: err})
+	default:
+		t.c.count.PackBytes -= uint64(old.Size)
 	}
+	t.c.count.PackBytes += uint64(p.Size)
 	w := make(writer, 0, 48)
 	p.encode(&w)
-	t.kv.Put(key, w)
+	t.store(key, w)
 }
 
 // Packs yields all packs after the given one, oldest first.
 func (t *Tx) Packs(after blob.PackID, yield func(*Pack) bool) error {
 	var err error
-	t.kv.Ascend(append(keyPack(after), 0), []byte{byte(tablePack) + 1}, func(k, row []byte) bool {
+	t.kv.Ascend(append(keyPack(after), 0), nil, func(k, row []byte) bool {
+		wantKey(k, 1+len(after), "key of a pack")
 		p := Pack{ID: blob.PackID(k[1:])}
 		if err = p.decode(row); err != nil {
+			err = fmt.Errorf("catalog: pack %s: %w", p.ID, err)
 			return false
 		}
 		return yield(&p)

@@ -1,5 +1,7 @@
 package catalog
 
+import "fmt"
+
 // Draft returns the draft row of a node's bytes.
 func (t *Tx) Draft(i Inode, gen uint32) (d Draft, err error) {
 	row := t.kv.Get(draftKey(i, gen))
@@ -7,7 +9,10 @@ func (t *Tx) Draft(i Inode, gen uint32) (d Draft, err error) {
 		return d, ErrNotExist
 	}
 	d.Inode, d.Gen = i, gen
-	return d, d.decode(row)
+	if err := d.decode(row); err != nil {
+		return Draft{}, fmt.Errorf("catalog: draft %d.%d: %w", i, gen, err)
+	}
+	return d, nil
 }
 
 // PutDraft writes a draft row.
@@ -18,7 +23,7 @@ func (t *Tx) PutDraft(d *Draft) {
 	}
 	w := make(writer, 0, 48+len(d.Program))
 	d.encode(&w)
-	t.kv.Put(key, w)
+	t.store(key, w)
 }
 
 // DeleteDraft removes a draft row.
@@ -35,9 +40,11 @@ func (t *Tx) DeleteDraft(i Inode, gen uint32) {
 func (t *Tx) Drafts(after Inode, afterGen uint32, yield func(*Draft) bool) error {
 	var err error
 	from := append(draftKey(after, afterGen), 0)
-	t.kv.Ascend(from, []byte{byte(tableDraft) + 1}, func(k, row []byte) bool {
+	t.kv.Ascend(from, nil, func(k, row []byte) bool {
+		wantKey(k, 13, "key of a draft")
 		d := Draft{Inode: Inode(be.Uint64(k[1:])), Gen: be.Uint32(k[9:])}
 		if err = d.decode(row); err != nil {
+			err = fmt.Errorf("catalog: draft %d.%d: %w", d.Inode, d.Gen, err)
 			return false
 		}
 		return yield(&d)

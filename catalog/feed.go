@@ -3,6 +3,8 @@ package catalog
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -29,10 +31,10 @@ type Change struct {
 	Seq   Seq
 }
 
-// Changes yields what changed in the closed epochs after the given one, in order
-// of epochs; a row that changed twice in one epoch is named at least once. The
-// epochs are those closed when Changes comes to them: it ends when there are no
-// more. It holds no transaction between two epochs' parts. The error is yielded last.
+// Changes yields what changed in the durable epochs after the given one, in order
+// of epochs; a row that changed in an epoch is named at least once. It ends when
+// there are no more. It holds no transaction while yield runs. The error is
+// yielded last.
 func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		from := key1(tableFeed, uint64(after)+1)
@@ -41,10 +43,12 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 				yield(Change{}, err)
 				return
 			}
+			end := key1(tableFeed, uint64(c.durable())+1)
 			var part []byte
 			var epoch Epoch
 			err := c.View(func(tx *Tx) error {
-				tx.kv.Ascend(from, []byte{byte(tableFeed) + 1}, func(k, v []byte) bool {
+				tx.kv.Ascend(from, end, func(k, v []byte) bool {
+					wantKey(k, 13, "key of the feed")
 					part, epoch = append([]byte{}, v...), Epoch(be.Uint64(k[1:]))
 					from = append(append([]byte(nil), k...), 0)
 					return false
@@ -59,15 +63,13 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 				return
 			}
 			for len(part) > 0 {
-				n, size := binary.Uvarint(part)
-				if size <= 0 || n > uint64(len(part)-size) {
-					yield(Change{}, corrupt("feed row"))
+				ch, rest, err := parseChange(part)
+				if err != nil {
+					yield(Change{}, fmt.Errorf("catalog: feed of epoch %d: %w", epoch, err))
 					return
 				}
-				ch, ok := parseChange(part[size : size+int(n)])
-				part = part[size+int(n):]
-				ch.Epoch = epoch
-				if ok && !yield(ch, nil) {
+				part, ch.Epoch = rest, epoch
+				if ch.Kind != 0 && !yield(ch, nil) {
 					return
 				}
 			}
@@ -75,22 +77,25 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 	}
 }
 
-func parseChange(k []byte) (ch Change, ok bool) {
-	if len(k) < 9 {
-		return ch, false
+// parseChange reads the first entry of a part of the feed. The kind is 0 for a
+// table that this version does not follow.
+func parseChange(part []byte) (ch Change, rest []byte, err error) {
+	r := reader{b: part}
+	k := reader{b: r.bytes(r.uint())}
+	if r.err == nil {
+		t, a := table(k.fixed(1)), k.fixed(8)
+		switch t {
+		case tableNode:
+			ch = Change{Kind: NodeChanged, Inode: Inode(a)}
+		case tableName:
+			ch = Change{Kind: NameChanged, Dir: Inode(a), Name: string(k.b)}
+		case tableAttr:
+			ch = Change{Kind: AttrChanged, File: FileID(a), Name: string(k.b)}
+		case tableVersion:
+			ch = Change{Kind: VersionChanged, File: FileID(a), Seq: Seq(k.fixed(4))}
+		}
 	}
-	a := be.Uint64(k[1:])
-	switch table(k[0]) {
-	case tableNode:
-		return Change{Kind: NodeChanged, Inode: Inode(a)}, true
-	case tableName:
-		return Change{Kind: NameChanged, Dir: Inode(a), Name: string(k[9:])}, true
-	case tableAttr:
-		return Change{Kind: AttrChanged, File: FileID(a), Name: string(k[9:])}, true
-	case tableVersion:
-		return Change{Kind: VersionChanged, File: FileID(a), Seq: Seq(be.Uint32(k[9:]))}, true
-	}
-	return ch, false // the reverse row changes with the name row
+	return ch, r.b, errors.Join(r.done(), k.done())
 }
 
 // feedCut returns the length of the longest prefix of whole entries of at most

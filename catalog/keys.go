@@ -45,36 +45,21 @@ var tables = []kv.TableSpec{
 
 var be = binary.BigEndian
 
-func key1(t table, a uint64) []byte {
-	k := make([]byte, 9)
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	return k
-}
+// appendKey appends t ‖ a to b.
+func appendKey(b []byte, t table, a uint64) []byte { return be.AppendUint64(append(b, byte(t)), a) }
+
+func key1(t table, a uint64) []byte { return appendKey(make([]byte, 0, 9), t, a) }
 
 func key1s(t table, a uint64, s string) []byte {
-	k := make([]byte, 9+len(s))
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	copy(k[9:], s)
-	return k
+	return append(appendKey(make([]byte, 0, 9+len(s)), t, a), s...)
 }
 
 func key2s(t table, a, b uint64, s string) []byte {
-	k := make([]byte, 17+len(s))
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	be.PutUint64(k[9:], b)
-	copy(k[17:], s)
-	return k
+	return append(be.AppendUint64(appendKey(make([]byte, 0, 17+len(s)), t, a), b), s...)
 }
 
 func key1n(t table, a uint64, n uint32) []byte {
-	k := make([]byte, 13)
-	k[0] = byte(t)
-	be.PutUint64(k[1:], a)
-	be.PutUint32(k[9:], n)
-	return k
+	return be.AppendUint32(appendKey(make([]byte, 0, 13), t, a), n)
 }
 
 func keyID(t table, id blob.ID) []byte { return append([]byte{byte(t)}, id[:]...) }
@@ -94,17 +79,30 @@ func versionKey(f FileID, s Seq) []byte       { return key1n(tableVersion, uint6
 func draftKey(i Inode, gen uint32) []byte     { return key1n(tableDraft, uint64(i), gen) }
 func parentKey(i, dir Inode, n string) []byte { return key2s(tableParent, uint64(i), uint64(dir), n) }
 
-// pastPrefix returns p ‖ table ‖ key ‖ 0: names and attribute names hold no NUL, so
-// the rows of one key stand together.
-func pastPrefix(key []byte, extra int) []byte {
-	k := make([]byte, 0, len(key)+2+extra)
-	k = append(k, byte(tablePast))
-	k = append(k, key...)
-	return append(k, 0)
+// A key of the past is p ‖ key ‖ 0 ‖ died. Names and attribute names hold no NUL,
+// so the rows of one key stand together, and p ‖ key ‖ 1 comes after them all.
+
+// pastExtra is how many bytes longer than its key a key of the past is.
+const pastExtra = 1 + 1 + 8
+
+// appendPast appends p ‖ key ‖ 0 ‖ died to b.
+func appendPast(b, key []byte, died Epoch) []byte {
+	b = append(append(append(b, byte(tablePast)), key...), 0)
+	return be.AppendUint64(b, uint64(died))
 }
 
-func pastKey(key []byte, died Epoch) []byte {
-	return be.AppendUint64(pastPrefix(key, 8), uint64(died))
+// pastEnd appends what comes after all past rows of key to b.
+func pastEnd(b, key []byte) []byte {
+	return append(append(append(b, byte(tablePast)), key...), 1)
+}
+
+// splitPast takes a key of the past apart.
+func splitPast(k []byte) (key []byte, died Epoch) {
+	const tail = pastExtra - 1
+	if len(k) <= pastExtra || k[len(k)-tail] != 0 {
+		damaged("key of a past row")
+	}
+	return k[1 : len(k)-tail], Epoch(be.Uint64(k[len(k)-8:]))
 }
 
 // prefixEnd returns the first key after all keys that start with prefix, in

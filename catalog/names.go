@@ -1,5 +1,11 @@
 package catalog
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // Dirent is a name in a directory.
 type Dirent struct {
 	Name string
@@ -7,32 +13,45 @@ type Dirent struct {
 	Type uint32 // type bits, as in Node.Mode
 }
 
+// splitName takes the payload of a name row apart: the inode, and its type bits.
+func splitName(p []byte) (Inode, uint32) {
+	if len(p) < 9 {
+		damaged("name row")
+	}
+	return Inode(be.Uint64(p)), uint32(p[8]) << 12
+}
+
 // Lookup returns the inode behind a name.
 func (t *Tx) Lookup(dir Inode, name string) (Inode, error) {
-	p := t.get(nameKey(dir, name))
+	p := t.get(append(appendKey(t.buf[:0], tableName, uint64(dir)), name...))
 	if p == nil {
 		return 0, ErrNotExist
 	}
-	if len(p) < 8 {
-		return 0, corrupt("name row")
-	}
-	return Inode(be.Uint64(p)), nil
+	i, _ := splitName(p)
+	return i, nil
 }
 
 // PutName makes name in dir mean i, whatever it meant before. mode gives the type.
-// It writes the name and the reverse row; link counts are the caller's.
+// It writes the name and the reverse row; link counts are the caller's. Nothing
+// changes when name means that already.
 func (t *Tx) PutName(dir Inode, name string, i Inode, mode uint32) {
+	if !t.nameable(name) {
+		return
+	}
 	key := nameKey(dir, name)
 	if old := t.kv.Get(key); old != nil {
-		if p := payload(old); len(p) >= 8 {
-			t.delete(parentKey(Inode(be.Uint64(p)), dir, name))
+		_, p := split(old)
+		was, kind := splitName(p)
+		if was == i && kind == mode&TypeMask {
+			return
 		}
+		t.delete(parentKey(was, dir, name))
 	}
 	w := t.row(9)
-	w.raw(be.AppendUint64(nil, uint64(i)))
-	w.raw([]byte{byte(mode & TypeMask >> 12)})
-	t.put(key, w)
-	t.put(parentKey(i, dir, name), t.row(0))
+	reverse := w[:len(w):len(w)] // has only the epoch
+	w = be.AppendUint64(w, uint64(i))
+	t.put(key, append(w, byte(mode&TypeMask>>12)))
+	t.put(parentKey(i, dir, name), reverse)
 }
 
 // DeleteName removes name from dir. It returns the inode that it meant.
@@ -54,10 +73,9 @@ func (t *Tx) ReadDir(dir Inode, after string, yield func(Dirent) bool) {
 		from = append(nameKey(dir, after), 0)
 	}
 	t.scan(prefix, from, func(k, p []byte) bool {
-		if len(p) < 9 {
-			return true // a damaged row: rdfs check names it
-		}
-		return yield(Dirent{Name: string(k[9:]), Ino: Inode(be.Uint64(p)), Type: uint32(p[8]) << 12})
+		wantKey(k, 9, "key of a name")
+		i, kind := splitName(p)
+		return yield(Dirent{Name: string(k[9:]), Ino: i, Type: kind})
 	})
 }
 
@@ -69,10 +87,9 @@ func (t *Tx) AllNames(dir Inode, after string, yield func(Inode, Dirent) bool) {
 		from = append(nameKey(dir, after), 0)
 	}
 	t.scan([]byte{byte(tableName)}, from, func(k, p []byte) bool {
-		if len(k) < 9 || len(p) < 9 {
-			return true
-		}
-		return yield(Inode(be.Uint64(k[1:])), Dirent{Name: string(k[9:]), Ino: Inode(be.Uint64(p)), Type: uint32(p[8]) << 12})
+		wantKey(k, 9, "key of a name")
+		i, kind := splitName(p)
+		return yield(Inode(be.Uint64(k[1:])), Dirent{Name: string(k[9:]), Ino: i, Type: kind})
 	})
 }
 
@@ -93,44 +110,44 @@ type Name struct {
 func (t *Tx) Names(i Inode, yield func(Name) bool) {
 	prefix := key1(tableParent, uint64(i))
 	t.scan(prefix, prefix, func(k, _ []byte) bool {
-		if len(k) < 17 {
-			return true
-		}
+		wantKey(k, 17, "key of a reverse name")
 		return yield(Name{Dir: Inode(be.Uint64(k[9:])), Name: string(k[17:])})
 	})
 }
 
 // Path returns a path of i from the root, without a leading slash: its first name
-// in order of directory and name. The root is "". ErrNotExist when i has no name.
+// in order of directory and name. The root is "". ErrNotExist when i, or a
+// directory above it, has no name.
 func (t *Tx) Path(i Inode) (string, error) {
-	path := ""
-	for depth := 0; i != Root; depth++ {
+	var up []string
+	for seen, again := i, 1; i != Root; {
 		var name Name
-		found := false
-		t.Names(i, func(n Name) bool { name, found = n, true; return false })
-		if !found || depth > 4096 {
+		t.Names(i, func(n Name) bool { name = n; return false })
+		if name.Name == "" {
 			return "", ErrNotExist
 		}
-		if path == "" {
-			path = name.Name
-		} else {
-			path = name.Name + "/" + path
+		up = append(up, name.Name)
+		if i = name.Dir; i == seen {
+			return "", corrupt(fmt.Sprintf("directory %d: is inside itself", i))
 		}
-		i = name.Dir
+		if len(up) == again { // a circle is noticed after at most three times round
+			seen, again = i, 2*again
+		}
 	}
-	return path, nil
+	slices.Reverse(up)
+	return strings.Join(up, "/"), nil
 }
 
 // LastAt returns the inode that name in dir meant before the name was last taken
 // away or given to another inode, and the epoch in which that happened, if that
 // was in epoch since or later.
 func (t *Tx) LastAt(dir Inode, name string, since Epoch) (i Inode, died Epoch, ok bool) {
-	prefix := pastPrefix(nameKey(dir, name), 8)
-	from := be.AppendUint64(prefix[:len(prefix):len(prefix)], uint64(since))
-	t.kv.Ascend(from, prefixEnd(prefix), func(k, row []byte) bool {
-		if p := payload(row); len(k) == len(prefix)+8 && len(p) >= 8 {
-			i, died, ok = Inode(be.Uint64(p)), Epoch(be.Uint64(k[len(prefix):])), true
-		}
+	key := nameKey(dir, name)
+	t.kv.Ascend(appendPast(nil, key, since), pastEnd(nil, key), func(k, row []byte) bool {
+		_, died = splitPast(k)
+		_, p := split(row)
+		i, _ = splitName(p)
+		ok = true
 		return true
 	})
 	return i, died, ok

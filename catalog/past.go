@@ -3,99 +3,131 @@ package catalog
 import "bytes"
 
 // scanPast merges the live rows of [from, end) with the past rows of the same
-// keys, as they were at t.at. Every key costs at most two seeks in the past,
-// however many rows it has there (catalog-facts: layout L1).
+// keys, as they were at t.at. A key costs at most two searches in the past,
+// however many rows it has there.
 func (t *Tx) scanPast(from, end []byte, yield func(key, payload []byte) bool) {
-	live := t.liveCursor(from, end)
-	past := t.pastCursor(from, end)
-	for live.key != nil || past.key != nil {
-		c := &past
-		if past.key == nil || live.key != nil && bytes.Compare(live.key, past.key) <= 0 {
-			c = &live
-		}
+	live, past := t.liveRows(from, end), t.pastRows(from, end)
+	for {
+		l, p := live.head(), past.head()
 		// A key that is live at t.at has no past row that is true at t.at.
-		if !yield(c.key, c.payload) {
+		switch {
+		case l == nil && p == nil:
+			return
+		case p == nil || l != nil && bytes.Compare(l.key, p.key) < 0:
+			live.step()
+		default:
+			l = p
+			past.step()
+		}
+		if !yield(l.key, l.payload) {
 			return
 		}
-		c.next()
 	}
 }
 
-// cursor steps through rows that are true at one epoch; key is nil at the end.
-type cursor struct {
-	key, payload []byte
-	next         func()
+// batch is how many keys a rowReader reads ahead: a scan that is stopped early has
+// read little, and the function it yields to may write.
+const batch = 128
+
+// steps is how many rows of one key are passed over before the next is searched for.
+const steps = 8
+
+// rowReader reads rows that are true at one epoch, a batch at a time.
+type rowReader struct {
+	rows []row       // read and not yet passed; they share mem
+	mem  []byte      // keys and payloads
+	fill func() bool // reads the next batch, which may be empty; false: there is no more
 }
 
-// liveCursor steps through the current rows that were born by t.at. It reads them
-// in batches, so that a scan that is stopped early has read little.
-func (t *Tx) liveCursor(from, end []byte) cursor {
-	const batch = 128
-	type row struct{ k, p []byte }
+type row struct{ key, payload []byte }
+
+// head returns the current row, nil at the end.
+func (r *rowReader) head() *row {
+	for len(r.rows) == 0 {
+		if r.fill == nil {
+			return nil
+		}
+		r.rows, r.mem = r.rows[:0], r.mem[:0]
+		if !r.fill() {
+			r.fill = nil
+		}
+	}
+	return &r.rows[0]
+}
+
+func (r *rowReader) step() { r.rows = r.rows[1:] }
+
+func (r *rowReader) add(key, payload []byte) {
+	n := len(r.mem)
+	r.mem = append(append(r.mem, key...), payload...)
+	r.rows = append(r.rows, row{r.mem[n : n+len(key)], r.mem[n+len(key):]})
+}
+
+// liveRows reads the current rows that were born by t.at.
+func (t *Tx) liveRows(from, end []byte) *rowReader {
+	var r rowReader
+	r.fill = func() (more bool) {
+		n := 0
+		t.kv.Ascend(from, end, func(k, v []byte) bool {
+			if n++; n > batch {
+				from, more = bytes.Clone(k), true
+				return false
+			}
+			if born, p := split(v); born <= t.at {
+				r.add(k, p)
+			}
+			return true
+		})
+		return more
+	}
+	return &r
+}
+
+// pastRows reads the past rows that were true at t.at, of the keys in [from, end).
+func (t *Tx) pastRows(from, end []byte) *rowReader {
 	var (
-		c    cursor
-		rows []row
-		more = true
+		r    rowReader
+		pos  = append([]byte{byte(tablePast)}, from...)
+		stop = []byte{byte(tablePast) + 1}
+		cur  []byte // the key whose rows are being read
 	)
-	c.next = func() {
-		for len(rows) == 0 && more {
-			n := 0
-			more = false
-			t.kv.Ascend(from, end, func(k, v []byte) bool {
-				if n++; n > batch {
-					from, more = append([]byte(nil), k...), true
-					return false
-				}
-				if bornOf(v) <= t.at {
-					rows = append(rows, row{append([]byte(nil), k...), append([]byte{}, payload(v)...)})
-				}
-				return true
-			})
-		}
-		if len(rows) == 0 {
-			c.key = nil
-			return
-		}
-		c.key, c.payload, rows = rows[0].k, rows[0].p, rows[1:]
-	}
-	c.next()
-	return c
-}
-
-// pastCursor steps through the keys that have a past row true at t.at.
-func (t *Tx) pastCursor(from, end []byte) cursor {
-	var c cursor
-	pos := append([]byte{byte(tablePast)}, from...)
-	var stop []byte
 	if end != nil {
 		stop = append([]byte{byte(tablePast)}, end...)
-	} else {
-		stop = []byte{byte(tablePast) + 1}
 	}
-	c.next = func() {
-		for {
-			// The next key that has any past row.
-			var key []byte
-			t.kv.Ascend(pos, stop, func(k, _ []byte) bool {
-				if len(k) >= 10 {
-					key = append([]byte(nil), k[1:len(k)-9]...)
+	r.fill = func() (more bool) {
+		keys, passed, found := 0, 0, false
+		t.kv.Ascend(pos, stop, func(k, v []byte) bool {
+			key, died := splitPast(k)
+			if !bytes.Equal(key, cur) {
+				if keys == batch {
+					pos, more = append(pos[:0], k...), true
+					return false
 				}
+				cur = append(cur[:0], key...)
+				keys, passed, found = keys+1, 0, false
+			}
+			switch {
+			case !found && died > t.at:
+				// The first that died later than t.at, the only one that may count.
+				found = true
+				// from may lie behind its key and before its rows.
+				if born, p := split(v); born <= t.at && bytes.Compare(key, from) >= 0 {
+					r.add(key, p)
+				}
+			case passed < steps:
+				passed++
+			case found:
+				pos, more = pastEnd(pos[:0], key), true
 				return false
-			})
-			if key == nil {
-				c.key = nil
-				return
+			default:
+				pos, more = appendPast(pos[:0], key, t.at+1), true
+				return false
 			}
-			pos = pastPrefix(key, 0)
-			pos[len(pos)-1] = 1 // after all rows of key: names hold no byte 0
-			if p := t.getPast(key); p != nil {
-				c.key, c.payload = key, append([]byte{}, p...)
-				return
-			}
-		}
+			return true
+		})
+		return more
 	}
-	c.next()
-	return c
+	return &r
 }
 
 // EpochAt returns the newest epoch that was closed at t or before; 0 when t is

@@ -4,13 +4,14 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // Rows are sequences of unsigned varints, zig-zag varints (times), length-prefixed
 // strings and fixed-size ids. A temporal row begins with born. Fields may be added
-// at the end of a row: a reader takes missing ones as zero.
+// at the end of a row: a reader passes over what it does not know.
 
 type writer []byte
 
@@ -26,42 +27,60 @@ func (w *writer) bool(b bool) {
 	}
 }
 
-var errShort = errors.New("row ends too early")
+var (
+	errShort = errors.New("row ends too early")
+	errRange = errors.New("number too large")
+)
 
+// reader reads the fields of a row. After an error all that it reads is zero.
 type reader struct {
 	b   []byte
 	err error
 }
 
-func (r *reader) uint() uint64 {
-	if len(r.b) == 0 {
-		return 0 // a field that an older writer did not know
+func (r *reader) fail(err error) {
+	if r.err == nil {
+		r.err = err
 	}
+	r.b = nil
+}
+
+func (r *reader) uint() uint64 {
 	v, n := binary.Uvarint(r.b)
 	if n <= 0 {
-		r.err, r.b = errShort, nil
+		r.fail(errShort)
 		return 0
 	}
 	r.b = r.b[n:]
 	return v
 }
+
+// upTo reads a number that is at most limit.
+func (r *reader) upTo(limit uint64) uint64 {
+	v := r.uint()
+	if v > limit {
+		r.fail(errRange)
+		return 0
+	}
+	return v
+}
+
+func (r *reader) uint32() uint32 { return uint32(r.upTo(math.MaxUint32)) }
+func (r *reader) size() int64    { return int64(r.upTo(math.MaxInt64)) }
 
 func (r *reader) int() int64 {
-	if len(r.b) == 0 {
-		return 0
-	}
 	v, n := binary.Varint(r.b)
 	if n <= 0 {
-		r.err, r.b = errShort, nil
+		r.fail(errShort)
 		return 0
 	}
 	r.b = r.b[n:]
 	return v
 }
 
-func (r *reader) bytes(n int) []byte {
-	if n < 0 || n > len(r.b) {
-		r.err, r.b = errShort, nil
+func (r *reader) bytes(n uint64) []byte {
+	if n > uint64(len(r.b)) {
+		r.fail(errShort)
 		return nil
 	}
 	p := r.b[:n]
@@ -69,29 +88,36 @@ func (r *reader) bytes(n int) []byte {
 	return p
 }
 
-func (r *reader) str() string { return string(r.bytes(int(r.uint()))) }
+// fixed reads a big-endian number of n bytes.
+func (r *reader) fixed(n uint64) (v uint64) {
+	for _, b := range r.bytes(n) {
+		v = v<<8 | uint64(b)
+	}
+	return v
+}
+
+func (r *reader) str() string { return string(r.bytes(r.uint())) }
 
 func (r *reader) id() (id blob.ID) {
 	copy(id[:], r.bytes(blob.IDSize))
 	return id
 }
 
-func (r *reader) done(what string) error {
+// done returns an error that wraps blob.ErrCorrupt if the row did not have all that was read.
+func (r *reader) done() error {
 	if r.err != nil {
-		return fmt.Errorf("catalog: %s: %w: %w", what, blob.ErrCorrupt, r.err)
+		return fmt.Errorf("%w: %w", blob.ErrCorrupt, r.err)
 	}
 	return nil
 }
 
-func bornOf(row []byte) Epoch {
-	v, _ := binary.Uvarint(row)
-	return Epoch(v)
-}
-
-// payload returns a temporal row without its born.
-func payload(row []byte) []byte {
-	_, n := binary.Uvarint(row)
-	return row[max(n, 0):]
+// split returns the epoch that a temporal row was born in, and the rest of the row.
+func split(row []byte) (born Epoch, payload []byte) {
+	v, n := binary.Uvarint(row)
+	if n <= 0 || v == 0 {
+		damaged("row without an epoch")
+	}
+	return Epoch(v), row[n:]
 }
 
 const (
@@ -134,27 +160,27 @@ func (n *Node) encode(w *writer) {
 func (n *Node) decode(b []byte) error {
 	r := reader{b: b}
 	flags := r.uint()
-	n.Mode = uint32(r.uint())
-	n.Nlink = uint32(r.uint())
-	n.UID = uint32(r.uint())
-	n.GID = uint32(r.uint())
-	n.Rdev = uint32(r.uint())
-	n.Size = int64(r.uint())
+	n.Mode = r.uint32()
+	n.Nlink = r.uint32()
+	n.UID = r.uint32()
+	n.GID = r.uint32()
+	n.Rdev = r.uint32()
+	n.Size = r.size()
 	n.Mtime = Time(r.int())
 	n.Ctime = n.Mtime + Time(r.int())
 	n.Atime = n.Mtime + Time(r.int())
 	n.Btime = n.Mtime + Time(r.int())
 	n.File = FileID(r.uint())
 	n.Parent = Inode(r.uint())
-	n.Gen = uint32(r.uint())
-	n.Seq = Seq(r.uint())
+	n.Gen = r.uint32()
+	n.Seq = Seq(r.uint32())
 	if flags&nodeHasContent != 0 {
 		n.Content = r.id()
 	}
 	if flags&nodeHasTarget != 0 {
 		n.Target = r.str()
 	}
-	return r.done("node row")
+	return r.done()
 }
 
 func (v *Version) encode(w *writer) {
@@ -173,16 +199,16 @@ func (v *Version) encode(w *writer) {
 func (v *Version) decode(b []byte) error {
 	r := reader{b: b}
 	v.Content = r.id()
-	v.Size = int64(r.uint())
+	v.Size = r.size()
 	v.Mtime = Time(r.int())
 	v.Sealed = Time(r.int())
 	v.Epoch = Epoch(r.uint())
-	v.UID = uint32(r.uint())
-	v.GID = uint32(r.uint())
+	v.UID = r.uint32()
+	v.GID = r.uint32()
 	v.Program = r.str()
 	v.Note = r.str()
 	v.Saved = Time(r.int())
-	return r.done("version row")
+	return r.done()
 }
 
 func (d *Draft) encode(w *writer) {
@@ -200,13 +226,13 @@ func (d *Draft) decode(b []byte) error {
 	r := reader{b: b}
 	d.File = FileID(r.uint())
 	d.Opened = Time(r.int())
-	d.UID = uint32(r.uint())
-	d.GID = uint32(r.uint())
+	d.UID = r.uint32()
+	d.GID = r.uint32()
 	d.Program = r.str()
 	d.Detached = r.uint() != 0
 	d.Mtime = Time(r.int())
 	d.Also = FileID(r.uint())
-	return r.done("draft row")
+	return r.done()
 }
 
 func encodeLocation(w *writer, l blob.Location) {
@@ -219,12 +245,12 @@ func encodeLocation(w *writer, l blob.Location) {
 
 func decodeLocation(b []byte) (l blob.Location, err error) {
 	r := reader{b: b}
-	copy(l.Pack[:], r.bytes(len(l.Pack)))
-	l.Offset = uint32(r.uint())
-	l.Stored = uint32(r.uint())
-	l.Size = uint32(r.uint())
-	l.Kind = blob.Kind(r.uint())
-	return l, r.done("chunk row")
+	copy(l.Pack[:], r.bytes(uint64(len(l.Pack))))
+	l.Offset = r.uint32()
+	l.Stored = r.uint32()
+	l.Size = r.uint32()
+	l.Kind = blob.Kind(r.upTo(math.MaxUint8))
+	return l, r.done()
 }
 
 func (p *Pack) encode(w *writer) {
@@ -236,9 +262,9 @@ func (p *Pack) encode(w *writer) {
 
 func (p *Pack) decode(b []byte) error {
 	r := reader{b: b}
-	p.Size = int64(r.uint())
-	p.Chunks = int(r.uint())
-	p.State = PackState(r.uint())
+	p.Size = r.size()
+	p.Chunks = int(r.upTo(math.MaxInt32))
+	p.State = PackState(r.upTo(math.MaxUint8))
 	p.Sum = r.id()
-	return r.done("pack row")
+	return r.done()
 }

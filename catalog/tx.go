@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
@@ -11,10 +13,11 @@ import (
 // Tx reads and, inside Update, writes the catalog. It is valid until the function
 // it was handed to returns, and is for one goroutine.
 type Tx struct {
-	kv   *kv.Tx
-	c    *Catalog
-	at   Epoch  // Live, or the epoch whose end is read
-	feed []byte // keys that this Tx changed, for the change feed
+	kv  *kv.Tx
+	c   *Catalog
+	at  Epoch    // Live, or the epoch whose end is read
+	err error    // why nothing of the Update may be kept
+	buf [64]byte // for keys that are only looked up
 }
 
 // At returns a Tx that reads the state at the end of epoch e. It must not write.
@@ -24,19 +27,22 @@ func (t *Tx) At(e Epoch) *Tx { return &Tx{kv: t.kv, c: t.c, at: e} }
 func (t *Tx) Epoch() Epoch { return t.c.epoch }
 
 // Counters returns the totals.
-func (t *Tx) Counters() Counters { return t.c.count }
+func (t *Tx) Counters() Counters {
+	n := t.c.count
+	n.NextInode = t.c.next.Load()
+	return n
+}
 
 // get returns the payload of a temporal row at t's epoch, or nil.
 func (t *Tx) get(key []byte) []byte {
-	row := t.kv.Get(key)
-	if t.at == Live {
-		if row == nil {
-			return nil
+	if row := t.kv.Get(key); row != nil {
+		born, p := split(row)
+		if born <= t.at {
+			return p
 		}
-		return payload(row)
 	}
-	if row != nil && bornOf(row) <= t.at {
-		return payload(row)
+	if t.at == Live {
+		return nil
 	}
 	return t.getPast(key)
 }
@@ -44,11 +50,9 @@ func (t *Tx) get(key []byte) []byte {
 // getPast returns the row of key that was true at t.at and is no more: of the
 // rows that died later than t.at the first one, if it was born by then.
 func (t *Tx) getPast(key []byte) (p []byte) {
-	prefix := pastPrefix(key, 8)
-	from := be.AppendUint64(prefix[:len(prefix):len(prefix)], uint64(t.at)+1)
-	t.kv.Ascend(from, prefixEnd(prefix), func(k, row []byte) bool {
-		if len(k) == len(prefix)+8 && bornOf(row) <= t.at {
-			p = payload(row)
+	t.kv.Ascend(appendPast(nil, key, t.at+1), pastEnd(nil, key), func(_, row []byte) bool {
+		if born, was := split(row); born <= t.at {
+			p = was
 		}
 		return false
 	})
@@ -56,12 +60,12 @@ func (t *Tx) getPast(key []byte) (p []byte) {
 }
 
 // put writes a temporal row, moving the one it replaces to the past. row must
-// have been begun with t.row.
-func (t *Tx) put(key []byte, row []byte) {
-	if old := t.kv.Get(key); t.retire(key, old) {
-		t.changed(key)
-	}
-	t.kv.Put(key, row)
+// have been begun with t.row. It reports whether there was a row before.
+func (t *Tx) put(key, row []byte) (replaced bool) {
+	old := t.kv.Get(key)
+	t.retire(key, old)
+	t.store(key, row)
+	return old != nil
 }
 
 // delete removes a temporal row, moving it to the past. It reports whether there was one.
@@ -70,30 +74,59 @@ func (t *Tx) delete(key []byte) bool {
 	if old == nil {
 		return false
 	}
-	if t.retire(key, old) {
-		t.changed(key)
-	}
+	t.retire(key, old)
 	t.kv.Delete(key)
 	return true
 }
 
-// retire keeps the old row of key in the past, unless it was born in the open
-// epoch: then nobody can ask for it. It reports whether this is the first change
-// of key in this epoch.
-func (t *Tx) retire(key, old []byte) bool {
-	if old == nil {
-		return true
+// retire keeps the old row of key, if there is one, in the past, and key in the
+// feed. A row that was born in the open epoch is not kept: nobody can ask for it,
+// and the feed has its key.
+func (t *Tx) retire(key, old []byte) {
+	if old != nil {
+		if born, _ := split(old); born >= t.c.epoch {
+			return
+		}
+		b := appendPast(make([]byte, 0, len(key)+pastExtra+len(old)), key, t.c.epoch)
+		n := len(b)
+		b = append(b, old...)
+		t.store(b[:n:n], b[n:])
 	}
-	if bornOf(old) >= t.c.epoch {
-		return false
+	if table(key[0]) != tableParent { // it changes with its name
+		t.changed(key)
 	}
-	t.kv.Put(pastKey(key, t.c.epoch), append([]byte(nil), old...))
-	return true
 }
 
+// changed adds key to the feed of the open epoch.
 func (t *Tx) changed(key []byte) {
-	t.feed = binary.AppendUvarint(t.feed, uint64(len(key)))
-	t.feed = append(t.feed, key...)
+	f := binary.AppendUvarint(t.c.feed, uint64(len(key)))
+	t.c.feed = append(f, key...)
+}
+
+// store writes a row and takes ownership of both slices. What kv would refuse is
+// found out here, so that Update knows.
+func (t *Tx) store(key, value []byte) {
+	if len(key) > kv.MaxKey || len(value) > kv.MaxValue {
+		t.refuse(fmt.Errorf("catalog: row %x: %d bytes, at most %d are allowed", key[:min(len(key), 64)], len(value), kv.MaxValue))
+		return
+	}
+	t.kv.Put(key, value)
+}
+
+// refuse makes the Update fail.
+func (t *Tx) refuse(err error) { t.err = errors.Join(t.err, err) }
+
+// maxName is the length in bytes of the longest name of a file or an attribute.
+const maxName = 255
+
+// nameable makes the Update fail, and returns false, if name cannot be part of a
+// key: a NUL would mix its past rows with those of other names.
+func (t *Tx) nameable(name string) bool {
+	if len(name) == 0 || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
+		t.refuse(fmt.Errorf("catalog: name %q: must have 1 to %d bytes and no NUL", name, maxName))
+		return false
+	}
+	return true
 }
 
 // row begins a temporal row.
@@ -108,7 +141,10 @@ func (t *Tx) row(size int) writer {
 func (t *Tx) scan(prefix, from []byte, yield func(key, payload []byte) bool) {
 	end := prefixEnd(prefix)
 	if t.at == Live {
-		t.kv.Ascend(from, end, func(k, v []byte) bool { return yield(k, payload(v)) })
+		t.kv.Ascend(from, end, func(k, v []byte) bool {
+			_, p := split(v)
+			return yield(k, p)
+		})
 		return
 	}
 	t.scanPast(from, end, yield)
@@ -119,26 +155,23 @@ func (t *Tx) NewInode() Inode { return t.c.NewInode() }
 
 // Node returns the node row of i.
 func (t *Tx) Node(i Inode) (n Node, err error) {
-	p := t.get(nodeKey(i))
+	p := t.get(appendKey(t.buf[:0], tableNode, uint64(i)))
 	if p == nil {
 		return n, ErrNotExist
 	}
-	return n, n.decode(p)
+	if err := n.decode(p); err != nil {
+		return Node{}, fmt.Errorf("catalog: node %d: %w", i, err)
+	}
+	return n, nil
 }
 
 // PutNode writes the node row of i.
 func (t *Tx) PutNode(i Inode, n *Node) {
-	key := nodeKey(i)
-	old := t.kv.Get(key)
-	if old == nil {
+	w := t.row(64 + len(n.Target) + blob.IDSize)
+	n.encode(&w)
+	if !t.put(nodeKey(i), w) {
 		t.c.count.Nodes++
 	}
-	if t.retire(key, old) {
-		t.changed(key)
-	}
-	w := t.row(96 + len(n.Target))
-	n.encode(&w)
-	t.kv.Put(key, w)
 }
 
 // DeleteNode removes the node row of i.
@@ -152,10 +185,11 @@ func (t *Tx) DeleteNode(i Inode) {
 func (t *Tx) Nodes(from Inode, yield func(Inode, *Node) bool) error {
 	var err error
 	t.scan([]byte{byte(tableNode)}, nodeKey(from), func(k, p []byte) bool {
+		wantKey(k, 9, "key of a node")
 		var n Node
 		i := Inode(be.Uint64(k[1:]))
 		if err = n.decode(p); err != nil {
-			err = fmt.Errorf("inode %d: %w", i, err)
+			err = fmt.Errorf("catalog: node %d: %w", i, err)
 			return false
 		}
 		return yield(i, &n)
@@ -165,4 +199,14 @@ func (t *Tx) Nodes(from Inode, yield func(Inode, *Node) bool) error {
 
 func corrupt(what string) error {
 	return fmt.Errorf("catalog: %s: %w", what, blob.ErrCorrupt)
+}
+
+// damaged stops a View or an Update, which then returns the error.
+func damaged(what string) { panic(kv.Fault{Err: corrupt(what)}) }
+
+// wantKey stops a View or an Update that met a key of less than n bytes.
+func wantKey(k []byte, n int, what string) {
+	if len(k) < n {
+		damaged(what)
+	}
 }

@@ -1,5 +1,10 @@
 package catalog
 
+import (
+	"fmt"
+	"math"
+)
+
 // Version returns one version of a file.
 func (t *Tx) Version(f FileID, s Seq) (v Version, err error) {
 	row := t.kv.Get(versionKey(f, s))
@@ -7,28 +12,28 @@ func (t *Tx) Version(f FileID, s Seq) (v Version, err error) {
 		return v, ErrNotExist
 	}
 	v.File, v.Seq = f, s
-	return v, v.decode(row)
+	if err := v.decode(row); err != nil {
+		return Version{}, fmt.Errorf("catalog: file %d, version %d: %w", f, s, err)
+	}
+	return v, nil
 }
 
 // Versions yields the versions of a file, oldest first, from seq from on.
 func (t *Tx) Versions(f FileID, from Seq, yield func(*Version) bool) error {
-	var err error
-	t.kv.Ascend(versionKey(f, from), key1(tableVersion, uint64(f)+1), func(k, row []byte) bool {
-		v := Version{File: f, Seq: Seq(be.Uint32(k[9:]))}
-		if err = v.decode(row); err != nil {
-			return false
-		}
-		return yield(&v)
-	})
-	return err
+	return t.versions(versionKey(f, from), key1(tableVersion, uint64(f)+1), yield)
 }
 
 // AllVersions yields every version of every file from file from on.
 func (t *Tx) AllVersions(from FileID, fromSeq Seq, yield func(*Version) bool) error {
-	var err error
-	t.kv.Ascend(versionKey(from, fromSeq), []byte{byte(tableVersion) + 1}, func(k, row []byte) bool {
+	return t.versions(versionKey(from, fromSeq), nil, yield)
+}
+
+func (t *Tx) versions(from, to []byte, yield func(*Version) bool) (err error) {
+	t.kv.Ascend(from, to, func(k, row []byte) bool {
+		wantKey(k, 13, "key of a version")
 		v := Version{File: FileID(be.Uint64(k[1:])), Seq: Seq(be.Uint32(k[9:]))}
 		if err = v.decode(row); err != nil {
+			err = fmt.Errorf("catalog: file %d, version %d: %w", v.File, v.Seq, err)
 			return false
 		}
 		return yield(&v)
@@ -37,21 +42,38 @@ func (t *Tx) AllVersions(from FileID, fromSeq Seq, yield func(*Version) bool) er
 }
 
 // LastSeq returns the number of the newest version of a file, 0 when it has none.
-// hint is a number that the file is known to have had, or 0.
+// There may be gaps, where versions were removed. hint is a number near it, or 0:
+// with the right one it costs two searches, without it a logarithmic number.
 func (t *Tx) LastSeq(f FileID, hint Seq) Seq {
-	last := hint
-	if hint == 0 || t.kv.Get(versionKey(f, hint)) == nil {
-		last = 0
-		t.kv.Ascend(versionKey(f, 0), key1(tableVersion, uint64(f)+1), func(k, _ []byte) bool {
-			last = Seq(be.Uint32(k[9:]))
-			return true
-		})
-		return last
+	// There is a version last, or last is 0; there is none at end or after it.
+	last, end := uint64(0), uint64(math.MaxUint32)+1
+	if hint > 0 {
+		if s := t.nextSeq(f, uint64(hint)); s != 0 {
+			last = s
+		} else {
+			end = uint64(hint)
+		}
 	}
-	for t.kv.Get(versionKey(f, last+1)) != nil {
-		last++
+	for step := uint64(1); last+1 < end; step *= 2 {
+		probe := min(last+step, last+(end-last+1)/2)
+		if s := t.nextSeq(f, probe); s != 0 {
+			last = s
+		} else {
+			end, step = probe, end
+		}
 	}
-	return last
+	return Seq(last)
+}
+
+// nextSeq returns the number of the first version of a file from s on, 0 when
+// there is none.
+func (t *Tx) nextSeq(f FileID, s uint64) (next uint64) {
+	t.kv.Ascend(versionKey(f, Seq(s)), key1(tableVersion, uint64(f)+1), func(k, _ []byte) bool {
+		wantKey(k, 13, "key of a version")
+		next = uint64(be.Uint32(k[9:]))
+		return false
+	})
+	return next
 }
 
 // PutVersion writes a version.
@@ -62,7 +84,7 @@ func (t *Tx) PutVersion(v *Version) {
 	}
 	w := make(writer, 0, 80+len(v.Program)+len(v.Note))
 	v.encode(&w)
-	t.kv.Put(key, w)
+	t.store(key, w)
 	t.changed(key)
 }
 
