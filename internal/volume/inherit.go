@@ -38,6 +38,9 @@ func (v *Volume) inherit(tx *catalog.Tx, dir catalog.Inode, name string, i catal
 	if !ok || old == i {
 		return own, row.Seq
 	}
+	if closed, err := tx.EpochTime(died); err == nil && closed < v.timeNow()-catalog.Time(inheritFor) {
+		return own, row.Seq // Since is not exact when little happens
+	}
 	was, err := tx.At(died - 1).Node(old)
 	if err != nil || !was.IsRegular() {
 		return own, row.Seq
