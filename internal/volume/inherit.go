@@ -38,6 +38,9 @@ func (v *Volume) inherit(tx *catalog.Tx, dir catalog.Inode, name string, i catal
 	if !ok || old == i {
 		return own, row.Seq
 	}
+	if closed, err := tx.EpochTime(died); err == nil && closed < v.timeNow()-catalog.Time(inheritFor) {
+		return own, row.Seq // Since is not exact when little happens
+	}
 	was, err := tx.At(died - 1).Node(old)
 	if err != nil || !was.IsRegular() {
 		return own, row.Seq
@@ -118,10 +121,11 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 
 // commitMoved records the sealed content that a node brings under another file's
 // path as that file's next version, if it differs from the last one.
-func (v *Volume) commitMoved(tx *catalog.Tx, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq, who Caller) {
+func (v *Volume) commitMoved(tx *catalog.Tx, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq) {
 	if row.Content.IsZero() || row.Gen != 0 {
 		return // the draft becomes the version when it is sealed
 	}
+	row.Seq = tx.LastSeq(row.File, row.Seq)
 	if last, err := tx.Version(row.File, row.Seq); err == nil && last.Content == row.Content {
 		return
 	}

@@ -466,6 +466,7 @@ func (v *Volume) putBack(n *node) error {
 	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		tx.DeleteDraft(n.ino, row.Gen)
 		row.Gen = 0
+		v.commitMoved(tx, row, row.File, row.Seq) // if it was moved over another file meanwhile
 		return nil
 	})
 	if err != nil {

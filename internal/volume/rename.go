@@ -200,7 +200,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		}
 	}
 	if r.srcRow.File != from {
-		r.v.commitMoved(tx, &r.srcRow, from, fromSeq, r.who)
+		r.v.commitMoved(tx, &r.srcRow, from, fromSeq)
 	}
 	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
 	if r.srcRow.IsDir() && r.dir != r.newDir {
@@ -264,7 +264,7 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 				tx.PutDraft(&d)
 			}
 		}
-		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq, r.who)
+		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq)
 	}
 }
 

@@ -283,9 +283,9 @@ func (s *sealer) commit(w *sealed) error {
 			return notExist(err)
 		}
 		tx.PutContent(&w.manifest)
-		if row.Content != w.manifest.ID || row.Seq == 0 {
-			row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime)
-		}
+		// The content may be the row's old one and still new to the file: the node may
+		// have been moved over another since.
+		row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime)
 		if d.Also != 0 {
 			v.putVersion(tx, &d, d.Also, 0, &w.manifest, row.Mtime)
 		}
