@@ -167,6 +167,7 @@ func (v *Version) encode(w *writer) {
 	w.uint(uint64(v.GID))
 	w.str(v.Program)
 	w.str(v.Note)
+	w.int(int64(v.Saved))
 }
 
 func (v *Version) decode(b []byte) error {
@@ -180,6 +181,7 @@ func (v *Version) decode(b []byte) error {
 	v.GID = uint32(r.uint())
 	v.Program = r.str()
 	v.Note = r.str()
+	v.Saved = Time(r.int())
 	return r.done("version row")
 }
 

@@ -67,6 +67,17 @@ func status(err error) fuse.Status {
 	return fuse.EIO
 }
 
+// reportNode is report for an operation on a node, not on a name. A node that is gone
+// has been replaced or removed since the kernel looked its name up: ESTALE makes the
+// kernel look again.
+func (d *door) reportNode(op string, node uint64, err error) fuse.Status {
+	s := d.report(op, node, err)
+	if s == fuse.ENOENT {
+		return fuse.Status(syscall.ESTALE)
+	}
+	return s
+}
+
 // report translates an error and logs what is the drive's own trouble.
 func (d *door) report(op string, node uint64, err error) fuse.Status {
 	s := status(err)

@@ -72,7 +72,7 @@ func (d *door) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) 
 	if err == nil {
 		err = d.openedLive(l, out)
 	}
-	return d.report("open", in.NodeId, err)
+	return d.reportNode("open", in.NodeId, err)
 }
 
 // Create implements fuse.RawFileSystem.

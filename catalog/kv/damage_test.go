@@ -169,7 +169,7 @@ func TestFlippedBitIsNeverWrongBytes(t *testing.T) {
 	if missing, err := use(t, writeFile(t, path, good), n); missing != 0 || err != nil {
 		t.Fatalf("the good file: %d rows are missing, %v", missing, err)
 	}
-	flips, noticed := 400, 0
+	flips, noticed := 200, 0
 	if testing.Short() {
 		flips = 60
 	}

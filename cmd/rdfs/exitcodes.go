@@ -11,6 +11,7 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/volume"
 )
 
 // The exit statuses of rdfs. Scripts rely on them: a number never changes its
@@ -80,11 +81,11 @@ func exitStatus(err error) int {
 		return exitInterrupted
 	case errors.Is(err, control.ErrStale), errors.Is(err, syscall.ENOTCONN):
 		return exitStale
-	case errors.Is(err, control.ErrNotMounted), errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, control.ErrNotMounted), errors.Is(err, fs.ErrNotExist), errors.Is(err, volume.ErrNotExist):
 		return exitNotFound
-	case errors.Is(err, syscall.EBUSY):
+	case errors.Is(err, syscall.EBUSY), errors.Is(err, volume.ErrBusy):
 		return exitBusy
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, volume.ErrPerm), errors.Is(err, volume.ErrAccess):
 		return exitPermission
 	case errors.Is(err, blob.ErrCorrupt):
 		return exitDamaged

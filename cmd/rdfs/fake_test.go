@@ -117,7 +117,7 @@ func (d *fakeDrive) Close(ctx context.Context, _ func(volume.Progress)) error {
 
 type fakeMounted struct{ d *fakeDrive }
 
-func (m fakeMounted) Passthrough() bool { return true }
+func (m fakeMounted) NoPassthrough() string { return "" }
 
 func (m fakeMounted) Wait() {
 	m.d.mu.Lock()
@@ -126,7 +126,7 @@ func (m fakeMounted) Wait() {
 	<-gone
 }
 
-func (m fakeMounted) Unmount() error {
+func (m fakeMounted) Unmount(context.Context) error {
 	m.d.mu.Lock()
 	defer m.d.mu.Unlock()
 	if m.d.busy != nil {

@@ -34,7 +34,7 @@ func holders(place string) []string {
 			return append(out, "...")
 		}
 		cmdline, _ := os.ReadFile(p + "/cmdline")
-		out = append(out, fmt.Sprintf("%d %s: %s", pid, oneLine(strings.ReplaceAll(string(cmdline), "\x00", " "), 60), use))
+		out = append(out, fmt.Sprintf("%d %s: %s", pid, oneLine(strings.TrimSpace(strings.ReplaceAll(string(cmdline), "\x00", " ")), 60), use))
 	}
 	return out
 }

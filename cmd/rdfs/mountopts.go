@@ -26,15 +26,13 @@ var kernelOptions = map[string]string{ // option -> its opposite
 	"noatime": "atime", "atime": "noatime",
 	"nodiratime": "diratime", "diratime": "nodiratime",
 	"relatime": "norelatime", "norelatime": "relatime",
-	"sync": "async", "async": "sync",
-	"dirsync": "",
 }
 
 // kernelDefaults need not be said to the kernel.
-var kernelDefaults = []string{"dev", "suid", "exec", "atime", "diratime", "async", "relatime", "norelatime"}
+var kernelDefaults = []string{"dev", "suid", "exec", "atime", "diratime", "relatime", "norelatime"}
 
 // ignoredOptions are for fstab, mount(8) and systemd only.
-var ignoredOptions = []string{"defaults", "auto", "noauto", "nofail", "user", "users", "nouser", "owner", "group", "_netdev", "rw",
+var ignoredOptions = []string{"defaults", "auto", "noauto", "nofail", "user", "users", "nouser", "owner", "group", "_netdev", "rw", "async",
 	"silent", "loud", "default_permissions"}
 
 // parseMountOptions reads lists of options. Sloppy ignores what it does not know.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
@@ -18,6 +19,7 @@ type engine interface {
 type openOptions struct {
 	Dir    string // of the repository, absolute
 	Config *config.Config
+	Now    func() time.Time
 	Logger *slog.Logger
 }
 
@@ -35,10 +37,12 @@ type drive interface {
 
 // mounted is a drive at its place in the tree.
 type mounted interface {
-	// Passthrough reports whether the kernel reads and writes files by itself.
-	Passthrough() bool
-	// Unmount takes the drive off the tree. An error means that it is still there.
-	Unmount() error
+	// NoPassthrough says why the kernel does not read and write files by itself; ""
+	// when it does.
+	NoPassthrough() string
+	// Unmount takes the drive off the tree. An error means that it is still there: a
+	// program uses it.
+	Unmount(ctx context.Context) error
 	// Wait returns when the drive was unmounted, by whomever.
 	Wait()
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/disk"
 )
 
 // The directories of a repository. What is not run/ holds the bytes of every user,
@@ -42,7 +44,7 @@ func (a *app) createRepository(dir, scheme string) error {
 	}
 	// What an attempt that was cut short left behind is no obstacle.
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() == "lost+found" || e.Name() == config.FileName+".tmp" || ours(dir, e)
+		return e.Name() == "lost+found" || disk.IsTemp(e.Name()) || ours(dir, e)
 	})
 	if len(entries) > 0 {
 		return failf(exitFailed, "%s is not a repository, and not empty (it holds %q): give a new directory", dir, entries[0].Name())
@@ -55,7 +57,7 @@ func (a *app) createRepository(dir, scheme string) error {
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := disk.MkdirAll(disk.OS, dir, 0o755); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
 	if err := makeDirs(dir); err != nil {
@@ -70,11 +72,7 @@ func (a *app) createRepository(dir, scheme string) error {
 	if isRepository(dir) {
 		return failf(exitFailed, "%s is a repository already", dir)
 	}
-	if err := writeDurably(filepath.Join(dir, config.FileName), data, 0o644); err != nil {
-		return fmt.Errorf("make repository: %w", err)
-	}
-	// The name of the repository itself has to survive as well.
-	if err := syncDir(filepath.Dir(dir)); err != nil {
+	if err := disk.WriteFile(disk.OS, filepath.Join(dir, config.FileName), bytes.NewReader(data), 0o644); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
 	return nil
@@ -106,7 +104,7 @@ func makeDirs(dir string) error {
 	if !made {
 		return nil
 	}
-	return syncDir(dir)
+	return disk.OS.SyncDir(dir)
 }
 
 // loadRepository reads the configuration of the repository in dir.
@@ -127,38 +125,4 @@ func notices(c *config.Config) []string {
 		return []string{fmt.Sprintf("naming scheme %q is not checked by this version of rdfs: every name is accepted, as with scheme free", c.Naming.Scheme)}
 	}
 	return nil
-}
-
-// writeDurably makes path hold data, whole, and returns when that survives power
-// loss: write to a temporary name, fsync, rename, fsync of the directory.
-func writeDurably(path string, data []byte, mode os.FileMode) error {
-	temp := path + ".tmp"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		os.Remove(temp)
-		return err
-	}
-	return syncDir(filepath.Dir(path))
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -115,7 +115,10 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.mount.Store(&m)
 	s.log.Info("mounted", "mountpoint", req.mountpoint, "repository", req.repo, "version", thisVersion().Version,
-		"passthrough", m.Passthrough(), "allow_other", s.allowOther())
+		"passthrough", m.NoPassthrough() == "", "allow_other", s.allowOther())
+	if why := m.NoPassthrough(); why != "" {
+		s.log.Info("without passthrough", "because", why)
+	}
 	for _, n := range notes {
 		s.log.Info(n)
 	}
@@ -137,7 +140,7 @@ func (a *app) openDrive(ctx context.Context, repo string, c *config.Config, log 
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	d, err := a.engine.Open(ctx, openOptions{Dir: repo, Config: c, Logger: log})
+	d, err := a.engine.Open(ctx, openOptions{Dir: repo, Config: c, Now: a.now, Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", repo, err)
 	}
@@ -240,7 +243,7 @@ func (s *session) unmount(ctx context.Context, req control.UnmountRequest, progr
 		}
 	}
 	s.hurry.Store(req.NoWait)
-	if err := (*m).Unmount(); err != nil {
+	if err := (*m).Unmount(ctx); err != nil {
 		s.hurry.Store(false)
 		return fmt.Errorf("unmount %s: %w: %w", s.req.mountpoint, syscall.EBUSY, err)
 	}
@@ -251,7 +254,10 @@ func (s *session) unmount(ctx context.Context, req control.UnmountRequest, progr
 // detached: its files go on to be served for a moment, and then no more.
 func (s *session) endBySignal(m mounted, gone <-chan struct{}) {
 	s.log.Info("told to end: unmounting")
-	if err := m.Unmount(); err != nil {
+	// A program that uses the drive is not waited for.
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := m.Unmount(ended); err != nil {
 		s.log.Warn("the drive is in use, detaching it", "err", err)
 		if err := detach(s.req.mountpoint); err != nil {
 			s.log.Error("detach", "err", err)

@@ -181,7 +181,7 @@ func TestMountOptionsComeFromTheCommandLineThenTheFileThenTheRule(t *testing.T) 
 				up := b.d.gone != nil
 				b.d.mu.Unlock()
 				if up {
-					fakeMounted{b.d}.Unmount()
+					fakeMounted{b.d}.Unmount(ctx)
 					return
 				}
 				time.Sleep(time.Millisecond)

@@ -94,8 +94,8 @@ func (a *app) locate(arg, repo string) (where, error) {
 }
 
 func staleMount(m control.Mount) error {
-	return failf(exitStale, "%s: the process behind this mount is gone (repository %s). Nothing that was saved is lost.\n"+
-		"Run: rdfs umount %s && rdfs mount %s %s", m.Mountpoint, m.Repository, m.Mountpoint, m.Repository, m.Mountpoint)
+	return failf(exitStale, "%s: %w (repository %s). What was stored or fsynced is safe.\n"+
+		"Run: rdfs umount %s && rdfs mount %s %s", m.Mountpoint, control.ErrStale, m.Repository, m.Mountpoint, m.Repository, m.Mountpoint)
 }
 
 // connect reaches the drive of a repository: the process that has it mounted, or
@@ -110,23 +110,28 @@ func (a *app) connect(ctx context.Context, w where) (d control.Drive, closeFn fu
 	}
 	// A path in a mount can only be answered by the process behind it.
 	if w.mount != nil {
-		if w.mount.Stale() {
-			return nil, nil, staleMount(*w.mount)
-		}
-		if client, err = a.dialStarting(ctx, w.repo); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", w.mount.Mountpoint, err)
+		client, err := a.dialMount(ctx, *w.mount)
+		if err != nil {
+			return nil, nil, err
 		}
 		return client, client.Close, nil
 	}
 	return a.openUnmounted(ctx, w.repo)
 }
 
-// dialStarting waits for a mount that does not answer yet.
-func (a *app) dialStarting(ctx context.Context, repo string) (c *control.Client, err error) {
+// dialMount reaches the process behind a mount, which may be starting or dying just
+// now. The error of a dead one is that of staleMount.
+func (a *app) dialMount(ctx context.Context, m control.Mount) (c *control.Client, err error) {
 	err = retry(ctx, a.patience, func() (again bool, err error) {
-		c, err = control.Dial(ctx, repo)
+		if m.Stale() {
+			return false, staleMount(m)
+		}
+		c, err = control.Dial(ctx, m.Repository)
 		return errors.Is(err, control.ErrNotMounted) || errors.Is(err, control.ErrStale), err
 	})
+	if coded := (*codedError)(nil); err != nil && ctx.Err() == nil && !errors.As(err, &coded) {
+		err = fmt.Errorf("%s: %w", m.Mountpoint, err)
+	}
 	return c, err
 }
 

@@ -36,19 +36,21 @@ func (a *app) umount(ctx context.Context, arg string, noWait bool) error {
 	if err != nil {
 		return err
 	}
-	if m.Mountpoint != "" && m.Stale() {
-		if err := detach(m.Mountpoint); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.stdout, "cleaned the dead mount on %s; the next mount takes up what its process left\n", m.Mountpoint)
-		return nil
-	}
-	client, err := control.Dial(ctx, m.Repository)
-	if errors.Is(err, control.ErrNotMounted) || errors.Is(err, control.ErrStale) {
-		if m.Mountpoint == "" {
+	var client *control.Client
+	if m.Mountpoint == "" {
+		client, err = control.Dial(ctx, m.Repository)
+		if errors.Is(err, control.ErrNotMounted) || errors.Is(err, control.ErrStale) {
 			return failf(exitNotFound, "%s: not mounted", arg)
 		}
-		client, err = a.dialStarting(ctx, m.Repository)
+	} else {
+		client, err = a.dialMount(ctx, m)
+		if errors.Is(err, control.ErrStale) && m.Stale() {
+			if err := detach(m.Mountpoint); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "cleaned the dead mount on %s; the next mount takes up what its process left\n", m.Mountpoint)
+			return nil
+		}
 	}
 	if err != nil {
 		return err

@@ -29,16 +29,16 @@ type openVolume struct {
 }
 
 // Open implements engine.
-func (volumeEngine) Open(_ context.Context, o openOptions) (drive, error) {
+func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	last, err := beginRun(o.Dir)
 	if err != nil {
 		return nil, err
 	}
-	store, err := openTier(o)
+	store, err := openTier(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	engine, err := kv.OpenBolt(filepath.Join(o.Dir, "catalog", "catalog.db"), kv.BoltOptions{})
+	engine, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("catalog: %w", err), store.Close())
 	}
@@ -59,6 +59,7 @@ func (volumeEngine) Open(_ context.Context, o openOptions) (drive, error) {
 		CacheMinNodes: o.Config.Cache.MinFreeInodes.Of(inodes),
 		SealAfter:     o.Config.SealAfter,
 		LastStop:      last,
+		Now:           o.Now,
 		Logger:        o.Logger,
 	})
 	if err != nil {
@@ -68,16 +69,15 @@ func (volumeEngine) Open(_ context.Context, o openOptions) (drive, error) {
 }
 
 // openTier opens the first tier, and makes it when the repository is new.
-func openTier(o openOptions) (*dir.Store, error) {
+func openTier(ctx context.Context, o openOptions) (*dir.Store, error) {
 	t := o.Config.Tiers[0]
-	path := t.Path
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(o.Dir, path)
-	}
-	opts := dir.Options{Log: o.Logger}
+	path := t.Dir(o.Dir)
+	opts := dir.Options{Now: o.Now, Log: o.Logger}
 	// Only a repository without a catalog may make its tier: later, a tier that is
 	// not there is a disk that is not mounted.
-	if _, err := os.Stat(filepath.Join(o.Dir, "catalog", "catalog.db")); errors.Is(err, fs.ErrNotExist) {
+	_, err := os.Stat(catalogPath(o.Dir))
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew {
 		if err := dir.Create(path, o.Config.ID, opts); err != nil {
 			return nil, fmt.Errorf("tier %s: %w", t.Name, err)
 		}
@@ -86,8 +86,20 @@ func openTier(o openOptions) (*dir.Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tier %s: %w", t.Name, err)
 	}
+	if !isNew {
+		return store, nil
+	}
+	for object, err := range store.List(ctx, "") {
+		if err == nil {
+			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
+				"Bring the catalog back from a backup", catalogPath(o.Dir), t.Name, filepath.Join(path, object.Key))
+		}
+		return nil, errors.Join(err, store.Close())
+	}
 	return store, nil
 }
+
+func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }
 
 // Access implements drive.
 func (d *openVolume) Access(_ context.Context, who control.Caller, path string) error {
@@ -96,10 +108,8 @@ func (d *openVolume) Access(_ context.Context, who control.Caller, path string) 
 
 // Close implements drive.
 func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
-	err := d.Volume.Close(ctx, progress)
-	clean := err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
-	err = errors.Join(err, d.store.Close())
-	if clean {
+	err := errors.Join(d.Volume.Close(ctx, progress), d.store.Close())
+	if err == nil || onlyEnded(err) {
 		err = errors.Join(err, endRun(d.o.Dir))
 	}
 	return err
@@ -115,14 +125,8 @@ func (d *openVolume) Mount(_ context.Context, o mountOptions) (mounted, error) {
 	if err != nil {
 		return nil, err
 	}
-	if why := m.WhyNoPassthrough(); why != "" {
-		d.o.Logger.Info("reads and writes go through this process", "why", why)
-	}
 	return volumeMount{m}, nil
 }
 
-// Passthrough implements mounted.
-func (m volumeMount) Passthrough() bool { return m.WhyNoPassthrough() == "" }
-
-// Unmount implements mounted.
-func (m volumeMount) Unmount() error { return m.Mount.Unmount(context.Background()) }
+// NoPassthrough implements mounted.
+func (m volumeMount) NoPassthrough() string { return m.WhyNoPassthrough() }

@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/rdfs/rdfs/internal/volume"
@@ -149,6 +151,12 @@ func (c *Client) call(ctx context.Context, method, what string, body, result any
 func (c *Client) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	// A process that dies closes its connections, then its socket, then its mount.
+	for _, dying := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if c.hello.PID == 0 && errors.Is(err, dying) {
+			return fmt.Errorf("repository %s: %w", c.repo, ErrStale)
+		}
 	}
 	for _, known := range []error{ErrNotMounted, ErrStale} {
 		if errors.Is(err, known) {

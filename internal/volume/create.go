@@ -44,6 +44,7 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 	if err := v.sealer.admit(ctx); err != nil {
 		return nil, Attr{}, err
 	}
+	v.identify(&who)
 	n, meta, err := v.newDraft(who)
 	if err != nil {
 		return nil, Attr{}, err
@@ -100,6 +101,7 @@ func (v *Volume) Tmpfile(ctx context.Context, dir catalog.Inode, mode uint32, fl
 	if err != nil {
 		return nil, Attr{}, err
 	}
+	v.identify(&who)
 	n, meta, err := v.newDraft(who)
 	if err != nil {
 		return nil, Attr{}, err
@@ -136,7 +138,7 @@ func (v *Volume) newDraft(who Caller) (*node, catalog.Draft, error) {
 	n.mu.Lock()
 	n.file, n.draft, n.gen, n.seen = f, f.Name(), gen, s
 	return n, catalog.Draft{Inode: ino, Gen: gen, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
-		Program: v.who.line(who.PID, v.now())}, nil
+		Program: who.Program}, nil
 }
 
 // dropDraft undoes newDraft; the caller still unlocks.

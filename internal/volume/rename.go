@@ -185,7 +185,8 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				r.from.Nlink--
 			}
 		} else {
-			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1
+			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1 &&
+				!isBackup(r.name, r.newName) // the path that is left keeps its history
 			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, r.dstRow.File)
 			if continues {
 				adopt(tx, r.src, &r.srcRow, r.dstRow.File, r.dstRow.Seq)
@@ -193,7 +194,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				tx.DeleteAttrs(r.dstRow.File)
 			}
 		}
-	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 {
+	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 && !isBackup(r.name, r.newName) {
 		if file, seq := r.v.inherit(tx, r.newDir, r.newName, r.src, &r.srcRow); file != r.srcRow.File {
 			adopt(tx, r.src, &r.srcRow, file, seq)
 		}

@@ -73,6 +73,7 @@ type Volume struct {
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
+	tombs  tombs
 	chores chores
 	sealer *sealer
 	who    programs
@@ -113,7 +114,6 @@ func Open(o Options) (*Volume, error) {
 	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
-	v.gen.Store(uint32(o.Now().Unix()))
 	v.who.init()
 	var err error
 	if v.drafts, err = openDraftDir(o.DraftDir); err != nil {
