@@ -96,13 +96,6 @@ func TestKillAtAnyMomentLosesNothingSynced(t *testing.T) {
 	d.check()
 }
 
-// patience lets a drive live longer than others.
-func (d *drive) patience(limit time.Duration) {
-	if d.hung != nil {
-		d.hung.Reset(hangs + limit)
-	}
-}
-
 func syncDir(t *testing.T, dir string) {
 	t.Helper()
 	f := get(os.Open(dir))(t)

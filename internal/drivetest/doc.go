@@ -18,6 +18,7 @@
 //	RDFS_TEST_SEED=N      the only seed of every random test; without it, fixed seeds and a new one
 //	RDFS_TEST_CRASHES=N   how many times the daemon is killed in the crash test; 15 without it
 //	RDFS_TEST_STEPS=N     how many steps a random test takes; 1500 without it
+//	RDFS_TEST_PATIENCE=N  seconds after which a drive is taken for hanging; 240 without it
 //	RDFS_TEST_KEEP=1      leave the directories of a failed test
 //
 // # Cleaning up

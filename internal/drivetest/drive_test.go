@@ -71,16 +71,26 @@ func unmounted(t *testing.T, opts ...option) *drive {
 		o(d)
 	}
 	t.Cleanup(d.cleanUp)
-	d.hung = time.AfterFunc(hangs, d.hangs)
+	d.patience(0)
 	return d
 }
 
-// hangs is how long one drive may live: far longer than any test takes when nothing is wrong.
-const hangs = 4 * time.Minute
+// patience lets a drive live for as long as any test takes when nothing is wrong, and some time more.
+func (d *drive) patience(more time.Duration) {
+	if d.plain {
+		return
+	}
+	limit := time.Duration(envCount(d.t, "RDFS_TEST_PATIENCE", 240))*time.Second + more
+	if d.hung == nil {
+		d.hung = time.AfterFunc(limit, d.hangs)
+	} else {
+		d.hung.Reset(limit)
+	}
+}
 
 // hangs asks the daemon for its stacks and ends it: system calls that wait for it then fail, and the test with them.
 func (d *drive) hangs() {
-	d.t.Errorf("the drive has been busy for %v: it is taken for hanging, its stacks are in its log", hangs)
+	d.t.Error("the drive is busy for too long: it is taken for hanging, its stacks are in its log")
 	if d.daemon != nil {
 		d.daemon.Process.Signal(syscall.SIGQUIT)
 		select {
