@@ -1,0 +1,252 @@
+package draft
+
+import (
+	"io"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/rdfs/rdfs/internal/blob"
+)
+
+// endless is a file of random bytes that takes no memory: the bytes at an offset
+// are a function of seed and offset.
+type endless struct {
+	seed uint64
+	size int64
+}
+
+func (f endless) Size() int64 { return f.size }
+
+func (f endless) ReadAt(p []byte, off int64) (int, error) {
+	n := int(min(int64(len(p)), max(0, f.size-off)))
+	for i := 0; i < n; {
+		at := off + int64(i)
+		z := (uint64(at/8) + f.seed<<40) * 0x9E3779B97F4A7C15
+		z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
+		z = (z ^ z>>27) * 0x94D049BB133111EB
+		z ^= z >> 31
+		if at%8 == 0 && n-i >= 8 {
+			for k := range 8 {
+				p[i+k] = byte(z >> (8 * k))
+			}
+			i += 8
+			continue
+		}
+		p[i] = byte(z >> (8 * uint(at%8)))
+		i++
+	}
+	if n < len(p) {
+		return n, io.EOF
+	}
+	return n, nil
+}
+
+// file is an io.ReaderAt that knows its size, as io.SectionReader does.
+type file interface {
+	io.ReaderAt
+	Size() int64
+}
+
+// rope is pieces of other files, one after the other.
+type rope []*io.SectionReader
+
+func (r rope) piece(f file, from, to int64) rope {
+	return append(r, io.NewSectionReader(f, from, to-from))
+}
+
+func (r rope) Size() (n int64) {
+	for _, p := range r {
+		n += p.Size()
+	}
+	return n
+}
+
+func (r rope) ReadAt(b []byte, off int64) (int, error) {
+	n := 0
+	for _, p := range r {
+		if off >= p.Size() {
+			off -= p.Size()
+			continue
+		}
+		m, err := p.ReadAt(b[n:], off)
+		n += m
+		if err != nil && err != io.EOF {
+			return n, err
+		}
+		if n == len(b) {
+			return n, nil
+		}
+		off = 0
+	}
+	return n, io.EOF
+}
+
+func sealFile(t *testing.T, p *Pipeline, tab *table, f file) (blob.Manifest, int64) {
+	t.Helper()
+	b := p.Begin()
+	defer b.Discard()
+	m, err := b.Add(t.Context(), f, f.Size(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := b.Finish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tab.commit(s)
+	return m, packBytes(s)
+}
+
+func TestVersionsOfALargeFileStoreLittleMoreThanWhatChanged(t *testing.T) {
+	const MiB = 1 << 20
+	first := endless{1, largeFile}
+	other := endless{2, largeFile}
+	extents := func(step int64) (r rope) {
+		at := int64(0)
+		for i := range int64(5) {
+			from := (2*i+1)*largeFile/10 + step
+			r = r.piece(first, at, from).piece(other, from, from+MiB)
+			at = from + MiB
+		}
+		return r.piece(first, at, largeFile)
+	}
+	tab := newTable()
+	p := New(Options{Store: nullStore{newMemStore()}, Has: tab.has, NewPackID: newPackID})
+	if _, stored := sealFile(t, p, tab, first); stored < largeFile || stored > largeFile+largeFile/100 {
+		t.Fatalf("random bytes take %d, want little more than %d", stored, int64(largeFile))
+	}
+	for _, c := range []struct {
+		name  string
+		file  rope
+		limit int64
+	}{
+		{"5 extents of 1 MiB rewritten", extents(0), 8 * MiB},
+		{"5 extents of 1 MiB rewritten elsewhere", extents(12345), 8 * MiB},
+		{"4 KiB inserted near the start", rope{}.piece(first, 0, 5000).piece(other, 0, 4096).piece(first, 5000, largeFile), MiB},
+		{"4 KiB inserted after 1 MiB", rope{}.piece(first, 0, MiB).piece(other, 0, 4096).piece(first, MiB, largeFile), MiB},
+		{"1 byte removed near the start", rope{}.piece(first, 0, 70000).piece(first, 70001, largeFile), MiB},
+		{"4 KiB appended", rope{}.piece(first, 0, largeFile).piece(other, 0, 4096), 2 * MiB},
+		{"the same", rope{}.piece(first, 0, largeFile), MiB / 8},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, stored := sealFile(t, p, tab, c.file)
+			t.Logf("%d KiB stored", stored>>10)
+			if stored > c.limit {
+				t.Fatalf("stored %d KiB, want at most %d", stored>>10, c.limit>>10)
+			}
+		})
+	}
+}
+
+func TestAFileThatGrowsKeepsAllChunksButTheLast(t *testing.T) {
+	tab := newTable()
+	p := New(Options{Store: nullStore{newMemStore()}, NewPackID: newPackID})
+	var before blob.Manifest
+	for _, size := range []int64{3 << 20, 10 << 20, 40 << 20, 63 << 20, 66 << 20, 75 << 20} {
+		m, _ := sealFile(t, p, tab, endless{3, size})
+		for i := range max(0, len(before.Chunks)-1) {
+			if m.Chunks[i] != before.Chunks[i] {
+				t.Fatalf("grown from %d to %d bytes: chunk %d of %d changed", before.Size, size, i, len(before.Chunks))
+			}
+		}
+		before = m
+	}
+}
+
+func TestCutPointsFallIntoStepAfterAnInsertion(t *testing.T) {
+	const seed = 11
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	content := random(seed, 6<<20)
+	chunks := func(b []byte) map[blob.ID]int {
+		ids := make(map[blob.ID]int)
+		for len(b) > 0 {
+			n := cut(b, classes[0])
+			ids[blob.Sum(b[:n])] = n
+			b = b[n:]
+		}
+		return ids
+	}
+	before := chunks(content)
+	worst := 0
+	for range 20 {
+		at, n := r.IntN(len(content)), 1+r.IntN(5000)
+		edited := append(append(append([]byte{}, content[:at]...), random(r.Uint64(), n)...), content[at:]...)
+		fresh := 0
+		for id, size := range chunks(edited) {
+			if _, ok := before[id]; !ok {
+				fresh += size
+			}
+		}
+		worst = max(worst, fresh)
+	}
+	t.Logf("at most %d KiB are new", worst>>10)
+	if worst > 1<<20 {
+		t.Fatalf("an insertion made %d KiB new", worst>>10)
+	}
+}
+
+func TestChunkSizesAreWithinTheirClass(t *testing.T) {
+	for _, c := range classes {
+		content := random(5, 48*c.avg())
+		n := 0
+		for rest := content; len(rest) > 0; n++ {
+			size := cut(rest, c)
+			if size > c.max() || size < c.min() && size != len(rest) {
+				t.Fatalf("class of %d KiB: a chunk of %d bytes", c.avg()>>10, size)
+			}
+			rest = rest[size:]
+		}
+		if mean := len(content) / n; mean < c.avg()*2/3 || mean > c.avg()*3/2 {
+			t.Errorf("class of %d KiB: chunks are %d KiB on average", c.avg()>>10, mean>>10)
+		}
+	}
+}
+
+// Another gear table or other sizes would store every file anew. This is what is
+// in people's packs.
+func TestCutPointsNeverChange(t *testing.T) {
+	b := random(1, 2<<20)
+	var got []int
+	for rest := b; len(rest) > 0; {
+		n := cut(rest, classes[0])
+		got = append(got, n)
+		rest = rest[n:]
+	}
+	want := goldenCuts
+	if len(got) != len(want) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	for i := range got {
+		if got[i] != want[i] {
+			t.Fatalf("got %v, want %v", got, want)
+		}
+	}
+}
+
+var goldenCuts = []int{151201, 195229, 236942, 266400, 236071, 182845, 145048, 170617, 133110, 169378, 138467, 71844}
+
+func TestStoredRatios(t *testing.T) {
+	const n = 8 << 20
+	for _, c := range []struct {
+		name    string
+		content []byte
+		limit   float64
+	}{
+		{"smooth float32", smooth32(1, n), 0.55},
+		{"smooth float32, another", smooth32(2, n), 0.55},
+		{"smooth float64", smooth64(1, n), 0.75},
+		{"CSV", csv(1, n), 0.33},
+		{"zeros", make([]byte, n), 0.001},
+		{"random", random(1, n), 1.002},
+	} {
+		tab := newTable()
+		p := New(Options{Store: nullStore{newMemStore()}, Has: tab.has, NewPackID: newPackID})
+		_, s := seal(t, p, tab, c.content)
+		ratio := float64(packBytes(s)) / n
+		t.Logf("%s: %.3f", c.name, ratio)
+		if ratio > c.limit {
+			t.Errorf("%s: stored at %.3f of its size, want at most %.3f", c.name, ratio, c.limit)
+		}
+	}
+}
