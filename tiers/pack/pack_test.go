@@ -149,7 +149,7 @@ func TestAPackReadsBackTheSame(t *testing.T) {
 func TestEveryFlippedByteAndEveryTruncationIsFound(t *testing.T) {
 	data, _ := sample(t)
 	for i := range data {
-		for _, flip := range []byte{0x01, 0x80, 0xff} {
+		for _, flip := range []byte{1 << (i % 8), 0xff} {
 			damaged := bytes.Clone(data)
 			damaged[i] ^= flip
 			switch chunks, _, err := open(damaged); {
@@ -304,8 +304,8 @@ func TestEveryKindRoundTripsAtEveryLength(t *testing.T) {
 	e := NewEncoder()
 	var payload, raw []byte
 	for _, kind := range []blob.Kind{blob.Raw, blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8} {
-		lengths := []int{4096, 4097, 128<<10 - 1, 128 << 10, 128<<10 + 1, 512<<10 + 3, 1 << 20, 3<<20 + 5, MaxChunk}
-		for n := 1; n < 600; n++ {
+		lengths := []int{4096, 4097, 128<<10 - 1, 128 << 10, 128<<10 + 1, 512<<10 + 3, MaxChunk}
+		for n := 1; n < 200; n++ {
 			lengths = append(lengths, n)
 		}
 		for _, n := range lengths {
