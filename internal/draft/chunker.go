@@ -13,8 +13,8 @@ type class struct {
 // depended on the size of the file would re-cut the whole file when it grows past
 // a limit, and hardly a chunk would keep both its ends.
 var classes = [...]class{
-	{64 << 20, 17},
-	{1 << 30, 18},
+	{512 << 20, 17},
+	{2 << 30, 18},
 	{8 << 30, 19},
 	{1<<63 - 1, 20},
 }
@@ -23,8 +23,11 @@ const (
 	// singleChunk is the size up to which a content is one chunk, in bytes.
 	singleChunk = 128 << 10
 	// normalization is by how many bits the condition is stricter before the
-	// average size and laxer after it.
-	normalization = 2
+	// average size and laxer after it. Measured with extents of 1 MiB rewritten in
+	// random bytes: 1 bit and a least size of a quarter make the fewest bytes new
+	// around an edit, 260 KiB with chunks of 128 KiB; 2 bits 270 KiB, 3 bits 760 KiB,
+	// none 340 KiB.
+	normalization = 1
 	// gearWindow is how many bytes the rolling hash depends on.
 	gearWindow = 64
 )
@@ -39,7 +42,7 @@ func classAt(off int64) class {
 }
 
 func (c class) avg() int { return 1 << c.bits }
-func (c class) min() int { return 1 << (c.bits - 1) }
+func (c class) min() int { return 1 << (c.bits - 2) }
 func (c class) max() int { return 1 << (c.bits + 2) }
 
 // cut returns the length of the first chunk of b, for a chunk of class c. b holds

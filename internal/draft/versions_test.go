@@ -97,52 +97,81 @@ func sealFile(t *testing.T, p *Pipeline, tab *table, f file) (blob.Manifest, int
 	return m, packBytes(s)
 }
 
-func TestVersionsOfALargeFileStoreLittleMoreThanWhatChanged(t *testing.T) {
-	const MiB = 1 << 20
-	first := endless{1, largeFile}
-	other := endless{2, largeFile}
-	extents := func(step int64) (r rope) {
-		at := int64(0)
-		for i := range int64(5) {
-			from := (2*i+1)*largeFile/10 + step
-			r = r.piece(first, at, from).piece(other, from, from+MiB)
-			at = from + MiB
-		}
-		return r.piece(first, at, largeFile)
+// edit is a way to make a new version of the first size bytes of old.
+type edit struct {
+	name  string
+	make  func(old file, size int64) rope
+	limit int64 // bytes that may be stored
+}
+
+const MiB = 1 << 20
+
+var fresh = endless{2, 1 << 40}
+
+// extents rewrites 5 extents of 1 MiB.
+func extents(old file, size int64) (r rope) {
+	at := int64(0)
+	for i := range int64(5) {
+		from := (2*i+1)*size/10 + 12345
+		r = r.piece(old, at, from).piece(fresh, from, from+MiB)
+		at = from + MiB
 	}
+	return r.piece(old, at, size)
+}
+
+// insert puts 4 KiB in at an offset.
+func insert(at int64) func(old file, size int64) rope {
+	return func(old file, size int64) rope {
+		return rope{}.piece(old, 0, at).piece(fresh, 0, 4096).piece(old, at, size)
+	}
+}
+
+func checkEdits(t *testing.T, size int64, edits []edit) {
+	t.Helper()
+	first := endless{1, size}
 	tab := newTable()
 	p := New(Options{Store: nullStore{newMemStore()}, Has: tab.has, NewPackID: newPackID})
-	if _, stored := sealFile(t, p, tab, first); stored < largeFile || stored > largeFile+largeFile/100 {
-		t.Fatalf("random bytes take %d, want little more than %d", stored, int64(largeFile))
+	if _, stored := sealFile(t, p, tab, first); stored < size || stored > size+size/100 {
+		t.Fatalf("random bytes take %d, want little more than %d", stored, size)
 	}
-	for _, c := range []struct {
-		name  string
-		file  rope
-		limit int64
-	}{
-		{"5 extents of 1 MiB rewritten", extents(0), 8 * MiB},
-		{"5 extents of 1 MiB rewritten elsewhere", extents(12345), 8 * MiB},
-		{"4 KiB inserted near the start", rope{}.piece(first, 0, 5000).piece(other, 0, 4096).piece(first, 5000, largeFile), MiB},
-		{"4 KiB inserted after 1 MiB", rope{}.piece(first, 0, MiB).piece(other, 0, 4096).piece(first, MiB, largeFile), MiB},
-		{"1 byte removed near the start", rope{}.piece(first, 0, 70000).piece(first, 70001, largeFile), MiB},
-		{"4 KiB appended", rope{}.piece(first, 0, largeFile).piece(other, 0, 4096), 2 * MiB},
-		{"the same", rope{}.piece(first, 0, largeFile), MiB / 8},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			_, stored := sealFile(t, p, tab, c.file)
+	for _, e := range edits {
+		t.Run(e.name, func(t *testing.T) {
+			_, stored := sealFile(t, p, tab, e.make(first, size))
 			t.Logf("%d KiB stored", stored>>10)
-			if stored > c.limit {
-				t.Fatalf("stored %d KiB, want at most %d", stored>>10, c.limit>>10)
+			if stored > e.limit {
+				t.Fatalf("stored %d KiB, want at most %d", stored>>10, e.limit>>10)
 			}
 		})
 	}
+}
+
+func TestVersionsOfALargeFileStoreLittleMoreThanWhatChanged(t *testing.T) {
+	checkEdits(t, largeFile, []edit{
+		{"5 extents of 1 MiB rewritten", extents, 8 * MiB},
+		{"4 KiB inserted near the start", insert(5000), MiB},
+	})
+}
+
+func TestVersionsOfAFileStoreLittleMoreThanWhatChanged(t *testing.T) {
+	checkEdits(t, 20*MiB, []edit{
+		{"5 extents of 1 MiB rewritten", extents, 8 * MiB},
+		{"4 KiB inserted in the middle", insert(10 * MiB), MiB},
+		{"1 byte removed", func(old file, size int64) rope {
+			return rope{}.piece(old, 0, 70000).piece(old, 70001, size)
+		}, MiB},
+		{"4 KiB appended", func(old file, size int64) rope {
+			return rope{}.piece(old, 0, size).piece(fresh, 0, 4096)
+		}, MiB},
+		{"the end cut off", func(old file, size int64) rope { return rope{}.piece(old, 0, size-MiB) }, MiB},
+		{"nothing", func(old file, size int64) rope { return rope{}.piece(old, 0, size) }, MiB / 64},
+	})
 }
 
 func TestAFileThatGrowsKeepsAllChunksButTheLast(t *testing.T) {
 	tab := newTable()
 	p := New(Options{Store: nullStore{newMemStore()}, NewPackID: newPackID})
 	var before blob.Manifest
-	for _, size := range []int64{1 << 20, 20 << 20, 63 << 20, 70 << 20} {
+	for _, size := range []int64{100 << 10, 1 << 20, 20 << 20, 21 << 20} {
 		m, _ := sealFile(t, p, tab, endless{3, size})
 		for i := range max(0, len(before.Chunks)-1) {
 			if m.Chunks[i] != before.Chunks[i] {
@@ -224,7 +253,7 @@ func TestCutPointsNeverChange(t *testing.T) {
 	}
 }
 
-var goldenCuts = []int{151201, 195229, 236942, 266400, 236071, 182845, 145048, 170617, 133110, 169378, 138467, 71844}
+var goldenCuts = []int{51919, 315645, 227053, 108309, 198957, 198014, 168791, 315665, 224960, 133842, 153997}
 
 func TestStoredRatios(t *testing.T) {
 	const n = 8 << 20
