@@ -32,7 +32,7 @@
 // 8 MiB, and about 10 MiB for compression; a batch of small files only holds what
 // it filled. Buffers are reused between batches and let go to the garbage
 // collector when idle. So a pipeline with n batches at once takes at most about
-// 50 MiB x n, and about 64 bytes for each chunk in the batches.
+// 50 MiB x n, and about 150 bytes for each new chunk in the batches.
 //
 // # Caveats
 //
