@@ -253,7 +253,7 @@ func TestCutPointsNeverChange(t *testing.T) {
 	}
 }
 
-var goldenCuts = []int{51919, 315645, 227053, 108309, 198957, 198014, 168791, 315665, 224960, 133842, 153997}
+var goldenCuts = []int{367564, 227053, 108309, 198957, 198014, 168791, 315665, 224960, 133842, 153997}
 
 func TestStoredRatios(t *testing.T) {
 	const n = 8 << 20
