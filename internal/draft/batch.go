@@ -80,6 +80,9 @@ func (b *Batch) add(ctx context.Context, src io.ReaderAt, size int64, still func
 	var at, read int64 // where the next chunk begins; how much was read and hashed
 	var window []byte  // the bytes from at to read
 	for at < size {
+		if err := ctx.Err(); err != nil {
+			return m, err
+		}
 		if still != nil {
 			if err := still(); err != nil {
 				return m, err
