@@ -339,6 +339,8 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done b
 				fate.tomb = newTomb(tx, i, &row, now)
 			}
 			tx.DeleteAttrs(row.File)
+		} else if row.Nlink == 1 && row.IsRegular() {
+			v.lastName(tx, i, &row, name)
 		}
 		touch(tx, dir, &p, now)
 		return nil
