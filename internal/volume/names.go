@@ -414,7 +414,7 @@ func (v *Volume) finish(n *node, f fate) {
 		return
 	}
 	if n.opens > 0 {
-		n.orphan = &orphan{row: f.row, meta: f.meta, attrs: f.attrs}
+		n.orphan = &orphan{row: f.row, meta: f.meta, attrs: f.attrs, detached: f.detached != nil}
 	} else {
 		v.ghosts.keep(n.ino, f.row)
 	}

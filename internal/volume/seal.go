@@ -329,6 +329,9 @@ func (s *sealer) settle(w *sealed) {
 	s.mu.Unlock()
 	switch {
 	case detached, n.job != w.job:
+		if row, err := v.row(n); err == nil && row.Gen == 0 && n.draft == w.path {
+			n.draft, n.gen = "", 0 // it lost its name and is open: its bytes are sealed
+		}
 		v.removeLater(w.path)
 	default:
 		n.job = nil
