@@ -433,7 +433,18 @@ func (v *Volume) finish(n *node, f fate) {
 	case f.detached != nil: // the sealer removes it
 	case f.row.Gen != 0:
 		v.removeLater(v.drafts.path(n.ino, f.row.Gen))
-	case !f.row.Content.IsZero():
+	default:
+		v.dropSealed(n, &f.row)
+	}
+}
+
+// dropSealed removes the local file of a sealed node that is no more: from the
+// cache, or from among the drafts when it was on its way. n.mu is held.
+func (v *Volume) dropSealed(n *node, row *catalog.Node) {
+	if n.draft != "" {
+		v.removeLater(n.draft)
+	}
+	if !row.Content.IsZero() {
 		v.uncacheLater(n.ino)
 	}
 }

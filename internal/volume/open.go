@@ -501,8 +501,8 @@ func (v *Volume) closeIdle(n *node) {
 			// The sealer still needs the file, and removes it.
 		} else if o.row.Gen != 0 {
 			v.removeLater(v.drafts.path(n.ino, o.row.Gen))
-		} else if !o.row.Content.IsZero() {
-			v.uncacheLater(n.ino)
+		} else {
+			v.dropSealed(n, &o.row)
 		}
 		v.ghosts.keep(n.ino, o.row)
 	}
