@@ -272,9 +272,8 @@ func (d *drive) waitExit(limit time.Duration) bool {
 // cleanUp leaves no mount and no daemon, and shows the daemon's log if the test failed.
 func (d *drive) cleanUp() {
 	if d.daemon != nil && isMounted(d.mnt) {
-		_, _, err := output(exec.Command(suite.bin, "umount", d.mnt), 30*time.Second)
-		if err != nil && !d.t.Failed() {
-			d.t.Errorf("umount at the end: %v", err)
+		if r := d.rdfs("umount", d.mnt); r.err != nil && !d.t.Failed() {
+			d.t.Errorf("umount at the end: %v", r)
 		}
 		if !d.waitExit(10 * time.Second) {
 			d.daemon.Process.Kill()
