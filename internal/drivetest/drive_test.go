@@ -253,7 +253,7 @@ func detach(mnt string) {
 			return
 		}
 		if os.Geteuid() == 0 {
-			unix.Unmount(mnt, unix.MNT_DETACH)
+			unix.Unmount(mnt, unix.MNT_FORCE|unix.MNT_DETACH) // by force: a daemon that waits for itself cannot even be killed
 		} else {
 			exec.Command("fusermount3", "-uz", mnt).Run()
 		}

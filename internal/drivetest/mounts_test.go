@@ -220,7 +220,15 @@ func TestMountSaysWhatIsInTheWay(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(full, "x"), 0o755))
 	d.refused(d.rdfs("mount", "-f", d.repo, file), file)
 	d.refused(d.rdfs("mount", "-f", full, d.mnt), full) // no repository, and not empty
-	d.refused(d.rdfs("mount", "-f", d.repo, d.repo), d.repo)
+	// Over itself, the repository would be served from the drive that it holds: the daemon would wait for itself.
+	inside := filepath.Join(d.repo, "mnt")
+	must(t, os.Mkdir(inside, 0o755))
+	for _, mnt := range []string{d.repo, inside, d.dir} {
+		suite.guard.mount(mnt)
+		t.Cleanup(func() { detach(mnt) })
+		d.refused(d.rdfs("mount", "-f", d.repo, mnt), mnt)
+		detach(mnt)
+	}
 	out := run(t, exec.Command("ls", "-A", full))
 	if out != "x\n" {
 		t.Errorf("the refused mount left %q behind", out)
