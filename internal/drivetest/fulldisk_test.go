@@ -16,14 +16,16 @@ func TestFullDisk(t *testing.T) {
 	needRoot(t)
 	disk := filepath.Join(tempDir(t), "disk")
 	must(t, os.Mkdir(disk, 0o755))
-	must(t, unix.Mount("tmpfs", disk, "tmpfs", 0, "size=192m"))
+	resize := func(flags uintptr, mib uint64) {
+		t.Helper()
+		must(t, unix.Mount("tmpfs", disk, "tmpfs", flags, fmt.Sprintf("size=%dm", mib)))
+	}
+	resize(0, 96)
 	t.Cleanup(func() {
 		if err := unix.Unmount(disk, unix.MNT_DETACH); err != nil {
 			t.Errorf("unmount the small disk: %v", err)
 		}
 	})
-	ballast := filepath.Join(disk, "ballast")
-	must(t, os.WriteFile(ballast, make([]byte, 48<<20), 0o644))
 	d := newDrive(t, inDir(disk))
 	if d.plain {
 		must(t, os.Remove(d.mnt))
@@ -88,7 +90,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 
-	must(t, os.Remove(ballast))
+	resize(unix.MS_REMOUNT, 1024)
 	if !eventually(30*time.Second, func() bool { err = save(fmt.Sprint("again", time.Now().UnixNano()), 200_000); return err == nil }) {
 		t.Fatalf("there is room again, and still: %v", err)
 	}
@@ -102,7 +104,9 @@ func TestFullDisk(t *testing.T) {
 	d.check()
 
 	// Full, and then the daemon is killed: what was acknowledged is there.
-	must(t, os.WriteFile(ballast, make([]byte, 8<<20), 0o644))
+	var use unix.Statfs_t
+	must(t, unix.Statfs(disk, &use))
+	resize(unix.MS_REMOUNT, (use.Blocks-use.Bfree)*uint64(use.Bsize)>>20+32)
 	for err = nil; err == nil; {
 		err = save(fmt.Sprint("more", len(saved)), 1<<20)
 	}
@@ -111,7 +115,7 @@ func TestFullDisk(t *testing.T) {
 	if !d.plain {
 		detach(d.mnt)
 	}
-	must(t, os.Remove(ballast))
+	resize(unix.MS_REMOUNT, 1024)
 	d.mount()
 	wantSaved("after a crash on a full disk")
 	d.sync()
