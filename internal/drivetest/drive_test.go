@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -54,6 +56,7 @@ func newDrive(t *testing.T, opts ...option) *drive {
 // unmounted makes a repository and does not mount it.
 func unmounted(t *testing.T, opts ...option) *drive {
 	t.Helper()
+	lookAtSources()
 	dir := tempDir(t)
 	d := &drive{t: t, dir: dir, repo: filepath.Join(dir, "repo"), mnt: filepath.Join(dir, "mnt"), log: filepath.Join(dir, "log"), plain: suite.plain}
 	must(t, os.Mkdir(d.mnt, 0o755))
@@ -74,6 +77,22 @@ func unmounted(t *testing.T, opts ...option) *drive {
 	d.patience(0)
 	return d
 }
+
+// lookAtSources lets `go test` see what this run depends on: it repeats an old result unless a variable or a file
+// that a test looked at has changed, and nothing but this package is linked into the test.
+var lookAtSources = sync.OnceFunc(func() {
+	for _, name := range []string{"RDFS_TEST_PLAIN", "RDFS_TEST_BIN"} {
+		os.Getenv(name)
+	}
+	filepath.WalkDir("../..", func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.IsDir() && strings.HasPrefix(e.Name(), ".git") {
+			return filepath.SkipDir
+		}
+		os.Stat(p)
+		return nil
+	})
+	os.Stat(suite.bin)
+})
 
 // patience lets a drive live for as long as any test takes when nothing is wrong, and some time more.
 func (d *drive) patience(more time.Duration) {
