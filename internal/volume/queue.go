@@ -23,6 +23,7 @@ type job struct {
 	// manifest and committed belong to the worker that runs the job. A committed job
 	// only waits for the catalog to be durable.
 	manifest  blob.Manifest
+	pristine  bool // the draft was not written to: it is put back
 	committed bool
 
 	// due is when the draft will have been quiet long enough. It does not change
@@ -35,6 +36,7 @@ type job struct {
 	retry    time.Time      // not before
 	tries    int            // that failed
 	err      error          // of the last try
+	mapped   bool           // the last try found the draft mapped for writing
 	detached *catalog.Draft // set when the node has gone on without this draft
 	index    int            // in the heap
 }
