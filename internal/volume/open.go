@@ -285,9 +285,10 @@ func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc b
 func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 	line := who.Program
 	set := func(d *catalog.Draft) bool {
-		if d.UID == who.UID && d.GID == who.GID && d.Program == line {
+		if d.UID == who.UID && d.GID == who.GID && d.Program == line && d.Also == 0 {
 			return false
 		}
+		d.Also = 0 // that save goes on, and is of this file only
 		d.UID, d.GID, d.Program, d.Opened = who.UID, who.GID, line, v.timeNow()
 		return true
 	}
@@ -403,7 +404,7 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 		old = d
 		old.Detached, old.Mtime = true, row.Mtime
 		tx.PutDraft(&old)
-		d.Gen = gen
+		d.Gen, d.Also = gen, 0
 		tx.PutDraft(&d)
 		row.Gen, row.Size = gen, 0
 		return nil

@@ -202,6 +202,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		}
 	}
 	if r.srcRow.File != from {
+		r.alsoOf(tx, r.src, &r.srcRow, from)
 		r.v.commitMoved(tx, &r.srcRow, from, fromSeq)
 	}
 	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
@@ -274,7 +275,20 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 				tx.PutDraft(&d)
 			}
 		}
+		r.alsoOf(tx, half.i, half.row, half.from.File)
 		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq)
+	}
+}
+
+// alsoOf sees to it that a finished save which moves away before it is sealed becomes
+// a version of the file whose path it leaves.
+func (r *renaming) alsoOf(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, from catalog.FileID) {
+	if row.Gen == 0 || !r.v.isVersion(r.nodes[i]) {
+		return
+	}
+	if d, err := tx.Draft(i, row.Gen); err == nil {
+		r.v.also(&d, from)
+		tx.PutDraft(&d)
 	}
 }
 

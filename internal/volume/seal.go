@@ -299,6 +299,9 @@ func (s *sealer) commit(w *sealed) error {
 		return v.cat.Update(func(tx *catalog.Tx) error {
 			tx.PutContent(&w.manifest)
 			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime)
+			if d.Also != 0 {
+				v.putVersion(tx, d, d.Also, 0, &w.manifest, d.Mtime)
+			}
 			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
 		})
