@@ -255,9 +255,16 @@ func (r *renaming) exchange(tx *catalog.Tx) {
 }
 
 // swapHistory exchanges the file ids of the two files: what is under a path now is
-// the next version of the path's file. The attributes go with the file ids.
+// the next version of the path's file. So do the attributes, but those that an inode brings win.
 func (r *renaming) swapHistory(tx *catalog.Tx) {
 	a, b := r.srcRow, r.dstRow
+	ofA, ofB := attrsOf(tx, a.File), attrsOf(tx, b.File)
+	for name, value := range ofA {
+		tx.PutAttr(b.File, name, value)
+	}
+	for name, value := range ofB {
+		tx.PutAttr(a.File, name, value)
+	}
 	for _, half := range []struct {
 		i       catalog.Inode
 		row     *catalog.Node
@@ -290,6 +297,12 @@ func (r *renaming) alsoOf(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, fr
 		r.v.also(&d, from)
 		tx.PutDraft(&d)
 	}
+}
+
+func attrsOf(tx *catalog.Tx, f catalog.FileID) map[string][]byte {
+	attrs := make(map[string][]byte)
+	tx.Attrs(f, func(name string, value []byte) bool { attrs[name] = append([]byte{}, value...); return true })
+	return attrs
 }
 
 func (r *renaming) touch(tx *catalog.Tx) {
