@@ -1,9 +1,63 @@
-# Compares the drive with a plain directory and a tuned FUSE loopback. BENCH="-only sqlite -rounds 9" narrows it; -h lists the rest.
-bench:
-	go run ./internal/bench/cmd/bench $(BENCH)
+# Two commands matter: `make mount` sets up and mounts a drive, `make test` runs all tests.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
 
-# Takes about two hours: bytes per version, a thousand versions, a million files, an hour of saving.
-bench-long:
-	go run ./internal/bench/cmd/bench -store -versions 1000 -million -soak 1h -image-size 61440 $(BENCH)
+GO      ?= go
+REPO    ?= research-repo
+MNT     ?= research
+PREFIX  ?= /usr/local
+DESTDIR ?=
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+SOAK    ?= 1h
 
-.PHONY: bench bench-long
+.PHONY: help build mount umount test race lint bench soak install uninstall clean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+build: ## build bin/rdfs: one static binary
+	@mkdir -p bin
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/rdfs ./cmd/rdfs
+
+mount: ## install fuse3 if it is missing, build, and mount ./research
+	@scripts/mount.sh '$(REPO)' '$(MNT)'
+
+umount: build ## unmount ./research, when everything is stored
+	bin/rdfs umount '$(MNT)'
+
+test: ## install what the tests need, and run all tests
+	@scripts/deps.sh
+	$(GO) test -timeout 45m ./...
+
+race: ## the tests with the race detector (needs a C compiler)
+	@scripts/deps.sh
+	$(GO) test -race -timeout 90m ./...
+
+lint: ## gofmt, vet, and the rules of the house
+	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) test ./internal/lint
+
+bench: ## compare with a plain directory and a tuned FUSE loopback; then versions and sealing (root for all figures)
+	@scripts/deps.sh fuse3
+	$(GO) run ./internal/bench/cmd/bench
+	$(GO) run ./internal/bench/cmd/bench -store
+
+soak: ## save without pause for SOAK=1h, and watch memory and queue
+	@scripts/deps.sh fuse3
+	$(GO) run ./internal/bench/cmd/bench -soak $(SOAK)
+
+install: build ## install the binary, mount.rdfs, the systemd unit and completion
+	install -D -m 0755 bin/rdfs $(DESTDIR)$(PREFIX)/bin/rdfs
+	install -d $(DESTDIR)/sbin $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	ln -sf $(PREFIX)/bin/rdfs $(DESTDIR)/sbin/mount.rdfs
+	install -D -m 0644 scripts/systemd/rdfs@.service $(DESTDIR)/etc/systemd/system/rdfs@.service
+	sed -i 's|/usr/local/bin/rdfs|$(PREFIX)/bin/rdfs|' $(DESTDIR)/etc/systemd/system/rdfs@.service
+	bin/rdfs completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rdfs
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/rdfs $(DESTDIR)/sbin/mount.rdfs $(DESTDIR)/etc/systemd/system/rdfs@.service
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/rdfs
+
+clean: ## remove bin/
+	rm -rf bin

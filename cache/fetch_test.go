@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -258,5 +259,27 @@ func TestZerosStayHoles(t *testing.T) {
 		if onDisk(&st) > 400000 {
 			t.Errorf("inode %d: %d bytes on disk", ino, onDisk(&st))
 		}
+	}
+}
+
+func TestFetchKeepsTheReserveFreeAsFarAsItCan(t *testing.T) {
+	r := newRig(t)
+	r.idle()
+	r.o.MinFree = 1 << 60
+	r.adopt(live(1), noise(1, 1<<20))
+	r.clock.add(time.Hour)
+	walked := 0
+	r.o.Evictable = func(Key, blob.ID) bool { walked++; return true }
+	for ino := range uint64(3) {
+		data := noise(ino, 1000)
+		f, err := r.Fetch(t.Context(), live(ino+2), r.src.add(data, 100))
+		must(t, err)
+		r.wantBytes(f, data)
+	}
+	if _, err := os.Stat(r.file(live(1))); err == nil {
+		t.Error("the old file is still there")
+	}
+	if walked != 1 {
+		t.Errorf("%d files were asked for, want 1: after a pass in vain there is a pause", walked)
 	}
 }

@@ -402,6 +402,21 @@ func TestPartialThatWasNeverReadLeavesNothing(t *testing.T) {
 	}
 }
 
+func TestFillsThatCannotBeStoredLeaveNoFile(t *testing.T) {
+	r := newRig(t)
+	data := noise(1, 10*kib64)
+	p := r.partial(live(7), r.src.add(data, kib64))
+	r.wantRead(p, data, 0, 100)
+	r.writeAt = func(*os.File, []byte, int64) (int, error) { return 0, unix.ENOSPC }
+	must(t, p.Close())
+	if got := r.files(); len(got) != 0 {
+		t.Errorf("left: %v", got)
+	}
+	if u := r.Usage(); u.Files != 0 || u.Bytes != 0 {
+		t.Errorf("usage: %+v", u)
+	}
+}
+
 func TestPartialsShareUntilTheLastClose(t *testing.T) {
 	r := newRig(t)
 	data := noise(1, 20*kib64)

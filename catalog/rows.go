@@ -193,6 +193,7 @@ func (v *Version) encode(w *writer) {
 	w.uint(uint64(v.GID))
 	w.str(v.Program)
 	w.str(v.Note)
+	w.int(int64(v.Saved))
 }
 
 func (v *Version) decode(b []byte) error {
@@ -206,6 +207,7 @@ func (v *Version) decode(b []byte) error {
 	v.GID = r.uint32()
 	v.Program = r.str()
 	v.Note = r.str()
+	v.Saved = Time(r.int())
 	return r.done()
 }
 

@@ -87,6 +87,7 @@ type Version struct {
 	Content blob.ID
 	Size    int64 // bytes
 	Mtime   Time  // of the content
+	Saved   Time  // when the program saved it, as far as is known
 	Sealed  Time  // when the version was committed
 	Epoch   Epoch // that committed it: the attributes of the version are those at this epoch
 	UID     uint32

@@ -18,7 +18,7 @@ func (d *door) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut)
 	}
 	a, err := d.vol.Getattr(i)
 	if err != nil {
-		return d.report("getattr", in.NodeId, err)
+		return d.reportNode("getattr", in.NodeId, err)
 	}
 	setAttrOut(&a, out)
 	return fuse.OK
@@ -64,7 +64,7 @@ func (d *door) SetAttr(cancel <-chan struct{}, in *fuse.SetAttrIn, out *fuse.Att
 	s.KillPriv = in.Valid == 0 || in.Valid&fuse.FATTR_KILL_SUIDGID != 0
 	a, err := d.vol.Setattr(request(cancel), i, s, caller(&in.InHeader))
 	if err != nil {
-		return d.report("setattr", in.NodeId, err)
+		return d.reportNode("setattr", in.NodeId, err)
 	}
 	setAttrOut(&a, out)
 	return fuse.OK

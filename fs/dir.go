@@ -184,5 +184,5 @@ func (d *door) FsyncDir(cancel <-chan struct{}, in *fuse.FsyncIn) fuse.Status {
 	if _, ok := live(in.NodeId); !ok {
 		return fuse.OK
 	}
-	return d.report("fsyncdir", in.NodeId, d.vol.Catalog().Sync(request(cancel)))
+	return d.report("fsyncdir", in.NodeId, d.vol.SyncNames(request(cancel)))
 }

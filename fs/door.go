@@ -8,7 +8,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -81,7 +80,7 @@ func fillAttr(a *volume.Attr, out *fuse.Attr) {
 	out.Blksize = 4096
 }
 
-func split(t catalog.Time) (sec uint64, nsec uint32) {
+func split(t volume.Time) (sec uint64, nsec uint32) {
 	s, n := int64(t)/1e9, int64(t)%1e9
 	if n < 0 {
 		s, n = s-1, n+1e9
@@ -89,8 +88,8 @@ func split(t catalog.Time) (sec uint64, nsec uint32) {
 	return uint64(s), uint32(n)
 }
 
-func joinTime(sec uint64, nsec uint32) catalog.Time {
-	return catalog.Time(int64(sec)*1e9 + int64(nsec))
+func joinTime(sec uint64, nsec uint32) volume.Time {
+	return volume.Time(int64(sec)*1e9 + int64(nsec))
 }
 
 // setEntry fills the reply that names a live node.
@@ -110,4 +109,4 @@ func setAttrOut(a *volume.Attr, out *fuse.AttrOut) {
 	}
 }
 
-func live(node uint64) (catalog.Inode, bool) { return catalog.Inode(node), node < firstVirtual }
+func live(node uint64) (volume.Inode, bool) { return volume.Inode(node), node < firstVirtual }

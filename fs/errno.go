@@ -9,7 +9,6 @@ import (
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/volume"
 )
@@ -20,7 +19,6 @@ var errnos = []struct {
 	errno syscall.Errno
 }{
 	{volume.ErrNotExist, syscall.ENOENT},
-	{catalog.ErrNotExist, syscall.ENOENT},
 	{volume.ErrExist, syscall.EEXIST},
 	{volume.ErrNotDir, syscall.ENOTDIR},
 	{volume.ErrIsDir, syscall.EISDIR},
@@ -67,6 +65,17 @@ func status(err error) fuse.Status {
 		return fuse.EIO // a backing file that should be there
 	}
 	return fuse.EIO
+}
+
+// reportNode is report for an operation on a node, not on a name. A node that is gone
+// has been replaced or removed since the kernel looked its name up: ESTALE makes the
+// kernel look again.
+func (d *door) reportNode(op string, node uint64, err error) fuse.Status {
+	s := d.report(op, node, err)
+	if s == fuse.ENOENT {
+		return fuse.Status(syscall.ESTALE)
+	}
+	return s
 }
 
 // report translates an error and logs what is the drive's own trouble.

@@ -7,7 +7,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -73,7 +72,7 @@ func (d *door) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) 
 	if err == nil {
 		err = d.openedLive(l, out)
 	}
-	return d.report("open", in.NodeId, err)
+	return d.reportNode("open", in.NodeId, err)
 }
 
 // Create implements fuse.RawFileSystem.
@@ -104,6 +103,9 @@ func (d *door) created(op string, dir uint64, l *volume.Handle, a volume.Attr, e
 		return d.report(op, dir, err)
 	}
 	setEntry(&a, &out.EntryOut)
+	// Whatever changes the new file invalidates its attributes in the kernel, and from
+	// then on it asks: a store through a mapping needs a size first.
+	out.EntryOut.SetAttrTimeout(cacheFor)
 	return fuse.OK
 }
 
@@ -146,7 +148,7 @@ func (d *door) Write(cancel <-chan struct{}, in *fuse.WriteIn, data []byte) (uin
 		return 0, fuse.EBADF
 	}
 	if in.WriteFlags&fuse.WRITE_KILL_SUIDGID != 0 {
-		if _, err := d.vol.Setattr(request(cancel), catalog.Inode(in.NodeId), volume.SetAttr{KillPriv: true}, caller(&in.InHeader)); err != nil {
+		if _, err := d.vol.Setattr(request(cancel), volume.Inode(in.NodeId), volume.SetAttr{KillPriv: true}, caller(&in.InHeader)); err != nil {
 			return 0, d.report("write", in.NodeId, err)
 		}
 	}

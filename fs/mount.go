@@ -23,7 +23,8 @@ type Options struct {
 	Source     string // shown as the device in mount tables: the repository's directory
 	AllowOther bool   // let other users than the one who mounts in
 	ReadOnly   bool
-	Debug      bool // log every request
+	Kernel     []string // options of mount(2): nodev, nosuid, noexec, noatime...
+	Debug      bool     // log every request
 	// NoPassthrough makes all bytes go through this process, for tests and doubts.
 	NoPassthrough bool
 	Logger        *slog.Logger
@@ -35,6 +36,12 @@ type Mount struct {
 	server *fuse.Server
 	path   string
 	why    string // there is no passthrough
+}
+
+// mountFlags are options that mount(2) takes as bits only. go-fuse knows the others.
+var mountFlags = map[string]uintptr{
+	"noatime":    unix.MS_NOATIME,
+	"nodiratime": unix.MS_NODIRATIME,
 }
 
 // maxRequest is the size of the largest read or write in bytes that the kernel sends.
@@ -65,8 +72,12 @@ func New(vol *volume.Volume, path string, o Options) (*Mount, error) {
 	if os.Geteuid() == 0 {
 		mo.DirectMount = true
 		mo.DirectMountFlags = unix.MS_MGC_VAL // neither nosuid nor nodev: root may have devices
-		if o.ReadOnly {
-			mo.DirectMountFlags |= unix.MS_RDONLY
+	}
+	for _, k := range o.Kernel {
+		if flag := mountFlags[k]; flag != 0 && mo.DirectMount {
+			mo.DirectMountFlags |= flag
+		} else {
+			mo.Options = append(mo.Options, k)
 		}
 	}
 	server, err := fuse.NewServer(d, path, mo)

@@ -10,7 +10,6 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -56,7 +55,7 @@ func (d *door) findVirtual(parent uint64, name string) (k virtualKey, err error)
 		if err != nil {
 			return k, volume.ErrNotExist
 		}
-		ver, err := d.vol.Version(p.file, catalog.Seq(seq))
+		ver, err := d.vol.Version(p.file, volume.Seq(seq))
 		if err == nil && volume.VersionName(&ver, p.name) != name {
 			err = volume.ErrNotExist
 		}
@@ -77,7 +76,7 @@ func (d *door) virtualAttr(k *virtualKey) (a volume.Attr, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.Ino = catalog.Inode(k.ino())
+	a.Ino = volume.Inode(k.ino())
 	if k.kind == versionFile {
 		ver, err := d.vol.Version(k.file, k.seq)
 		if err != nil {
@@ -89,7 +88,7 @@ func (d *door) virtualAttr(k *virtualKey) (a volume.Attr, err error) {
 	}
 	if k.kind == versionDir {
 		// Who may read the file may list its versions.
-		a.Mode = catalog.TypeDir | a.Mode&0o777 | a.Mode&0o444>>2
+		a.Mode = volume.TypeDir | a.Mode&0o777 | a.Mode&0o444>>2
 	}
 	a.Nlink, a.Size, a.Blocks = 2, 4096, 8
 	return a, nil
@@ -138,7 +137,7 @@ func (d *door) listVersioned(n *virtualNode, after string, limit int) (list []vo
 			after = e.Name
 			if e.IsRegular() {
 				k := virtualKey{kind: versionDir, dir: n.dir, name: e.Name, file: e.File}
-				e.Ino, e.Mode = catalog.Inode(k.ino()), catalog.TypeDir
+				e.Ino, e.Mode = volume.Inode(k.ino()), volume.TypeDir
 				list = append(list, e)
 			}
 		}
@@ -152,12 +151,12 @@ func (d *door) listVersioned(n *virtualNode, after string, limit int) (list []vo
 func (d *door) listVersions(n *virtualNode, after string, limit int) (list []volume.Entry, err error) {
 	digits, _, _ := strings.Cut(after, "_")
 	last, _ := strconv.ParseUint(digits, 10, 32)
-	versions, err := d.vol.Versions(n.file, catalog.Seq(last), limit)
+	versions, err := d.vol.Versions(n.file, volume.Seq(last), limit)
 	for k := range versions {
 		ver := &versions[k]
 		key := virtualKey{kind: versionFile, dir: n.dir, name: n.name, file: n.file, seq: ver.Seq}
 		e := volume.Entry{Name: volume.VersionName(ver, n.name)}
-		e.Ino, e.Mode = catalog.Inode(key.ino()), catalog.TypeRegular
+		e.Ino, e.Mode = volume.Inode(key.ino()), volume.TypeRegular
 		list = append(list, e)
 	}
 	return list, err

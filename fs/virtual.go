@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/volume"
 )
 
 // firstVirtual is the first node id of the names that are not in the catalog's tree.
@@ -23,10 +23,10 @@ const (
 // virtualKey identifies a virtual node; equal keys are one node.
 type virtualKey struct {
 	kind virtualKind
-	dir  catalog.Inode // that the .versions belongs to
-	name string        // of the file in dir
-	file catalog.FileID
-	seq  catalog.Seq
+	dir  volume.Inode // that the .versions belongs to
+	name string       // of the file in dir
+	file volume.FileID
+	seq  volume.Seq
 }
 
 // virtualNode is a node that the kernel knows by a number of ours.

@@ -34,7 +34,7 @@ func (d *door) GetXAttr(_ <-chan struct{}, in *fuse.InHeader, name string, dest 
 	}
 	value, err := d.vol.Getxattr(i, name)
 	if err != nil {
-		return 0, d.report("getxattr", in.NodeId, err)
+		return 0, d.reportNode("getxattr", in.NodeId, err)
 	}
 	return reply(value, dest)
 }
@@ -47,7 +47,7 @@ func (d *door) ListXAttr(_ <-chan struct{}, in *fuse.InHeader, dest []byte) (uin
 	}
 	names, err := d.vol.Listxattr(i)
 	if err != nil {
-		return 0, d.report("listxattr", in.NodeId, err)
+		return 0, d.reportNode("listxattr", in.NodeId, err)
 	}
 	return reply(joinNames(names), dest)
 }
@@ -68,7 +68,7 @@ func (d *door) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, dat
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.report("setxattr", in.NodeId, d.vol.Setxattr(i, name, data, int(in.Flags)))
+	return d.reportNode("setxattr", in.NodeId, d.vol.Setxattr(i, name, data, int(in.Flags)))
 }
 
 // RemoveXAttr implements fuse.RawFileSystem.
@@ -80,5 +80,5 @@ func (d *door) RemoveXAttr(_ <-chan struct{}, in *fuse.InHeader, name string) fu
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.report("removexattr", in.NodeId, d.vol.Removexattr(i, name))
+	return d.reportNode("removexattr", in.NodeId, d.vol.Removexattr(i, name))
 }

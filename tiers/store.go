@@ -12,11 +12,13 @@ import (
 // blob.ErrCorrupt where they apply, and name the operation and the key.
 //
 // A key is a slash-separated path of the characters [a-z A-Z 0-9 . _ -] without
-// empty, "." or ".." components, at most 512 bytes.
+// empty, "." or ".." components, at most 512 bytes (CheckKey). A Store may refuse
+// a key that is a directory of another ("a" beside "a/b").
 type Store interface {
 	// Put stores size bytes of src under key. When it returns nil the object
-	// survives power loss. An existing key is success and keeps its bytes. src
-	// may be read more than once, and only until Put returns.
+	// survives power loss. An existing key keeps its bytes: that is success if the
+	// size is the same, and blob.ErrCorrupt otherwise. src may be read more than
+	// once, and only until Put returns.
 	Put(ctx context.Context, key string, src io.ReaderAt, size int64) error
 	// ReadAt fills p with the object's bytes from off, or fails. A range that
 	// reaches beyond the object's end is io.ErrUnexpectedEOF.

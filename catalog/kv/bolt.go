@@ -1,7 +1,6 @@
 package kv
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,7 @@ import (
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -90,6 +90,12 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	e := &boltEngine{path: path, log: o.Logger, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
 	if o.mapSize == 0 {
 		o.mapSize = mapMax
+		var limit unix.Rlimit
+		if unix.Getrlimit(unix.RLIMIT_AS, &limit) == nil {
+			for uint64(o.mapSize) > limit.Cur/4 && o.mapSize > mapMin {
+				o.mapSize /= 2 // the rest of the process needs room too
+			}
+		}
 	}
 	for size := o.mapSize; ; size /= 2 {
 		e.db, e.file, err = openBolt(path, o.Timeout, size)
@@ -189,28 +195,6 @@ func createBolt(path string, timeout time.Duration) error {
 func (e *boltEngine) Name() string { return e.path }
 func (e *boltEngine) Size() int64  { return e.used.Load() }
 
-// Snapshot opens a read transaction. Sharing one between goroutines goes beyond
-// what bbolt documents; it holds because the buckets are opened here and readers
-// only walk the mapped pages with cursors of their own.
-func (e *boltEngine) Snapshot() (snap Snapshot, err error) {
-	if err := e.isBroken(); err != nil {
-		return nil, err
-	}
-	defer e.guard("read", &err, debug.SetPanicOnFault(true))
-	tx, err := e.db.Begin(false)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", e.path, err)
-	}
-	s := &boltSnapshot{e: e, tx: tx}
-	for _, t := range e.tables {
-		if b := tx.Bucket([]byte(t.Name)); b != nil {
-			s.tables[t.ID] = &boltTable{name: t.Name, bucket: b}
-		}
-	}
-	e.used.Store(tx.Size())
-	return s, nil
-}
-
 // CopyTo writes the file as of now, without the room it has grown in advance.
 func (e *boltEngine) CopyTo(w io.Writer) (err error) {
 	if err := e.isBroken(); err != nil {
@@ -267,81 +251,4 @@ func (e *boltEngine) isBroken() error {
 		return *p
 	}
 	return nil
-}
-
-// boltSnapshot is a read transaction with its buckets opened.
-type boltSnapshot struct {
-	e      *boltEngine
-	tx     *bolt.Tx
-	tables [256]*boltTable
-}
-
-type boltTable struct {
-	name    string
-	bucket  *bolt.Bucket
-	cursors sync.Pool // of *bolt.Cursor on bucket: a new one costs two allocations
-}
-
-func (t *boltTable) cursor() *bolt.Cursor {
-	if c, ok := t.cursors.Get().(*bolt.Cursor); ok {
-		return c
-	}
-	return t.bucket.Cursor()
-}
-
-func (s *boltSnapshot) Close() { s.e.end(s.tx) }
-
-func (s *boltSnapshot) Get(key []byte) []byte {
-	t := s.tables[key[0]]
-	if t == nil {
-		return nil
-	}
-	calling := true
-	defer s.fault(t, &calling, debug.SetPanicOnFault(true))
-	c := t.cursor()
-	k, v := c.Seek(key)
-	if !bytes.Equal(k, key) {
-		t.cursors.Put(c)
-		return nil
-	}
-	v = s.e.unseal(t.name, k, v)
-	t.cursors.Put(c)
-	return v
-}
-
-func (s *boltSnapshot) Ascend(from, to []byte, yield func(k, v []byte) bool) {
-	t := s.tables[from[0]]
-	if t == nil {
-		return
-	}
-	calling := true
-	defer s.fault(t, &calling, debug.SetPanicOnFault(true))
-	c := t.cursor()
-	for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
-		v = s.e.unseal(t.name, k, v)
-		calling = false
-		if !yield(k, v) {
-			break
-		}
-		calling = true
-	}
-	t.cursors.Put(c)
-}
-
-// fault turns a panic of bbolt, while *calling, into a Fault. A walk through a
-// read transaction takes no lock, so it breaks nothing.
-func (s *boltSnapshot) fault(t *boltTable, calling *bool, onFault bool) {
-	if !*calling {
-		debug.SetPanicOnFault(onFault)
-		return
-	}
-	r := recover()
-	debug.SetPanicOnFault(onFault)
-	switch r := r.(type) {
-	case nil:
-	case Fault:
-		panic(r)
-	default:
-		panic(Fault{fmt.Errorf("read %s: table %s: %w: %v", s.e.path, t.name, blob.ErrCorrupt, r)})
-	}
 }

@@ -3,11 +3,9 @@ package kv
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/rdfs/rdfs/internal/blob"
@@ -18,8 +16,8 @@ import (
 // is gone, and a bad freelist makes it overwrite live pages. bbolt's own check
 // also cannot run beside commits.
 
-// inspect reads the metas, the branches and the freelist, but hardly any of the
-// leaves: some percent of the file. It is done before bbolt walks the file.
+// inspect verifies the structure of the file before bbolt walks it: everything
+// but what is inside the leaves, of which it reads only the headers.
 func (e *boltEngine) inspect() error {
 	var first error
 	err := e.walk(context.Background(), false, func(problem string) {
@@ -75,23 +73,10 @@ func (e *boltEngine) walk(ctx context.Context, full bool, report func(string)) e
 	w.high = m.high
 	w.used = make([]uint64, m.high/64+1)
 	w.tree(m.root, "", nil, nil)
+	w.headers()
 	w.freelist(m.freelist)
 	return w.err
 }
-
-const (
-	pageHeader = 16 // id 8, flags 2, count 2, overflow 4
-	elemSize   = 16 // branch: pos 4, ksize 4, page 8; leaf: flags 4, pos 4, ksize 4, vsize 4
-	bucketSize = 16 // root page 8, sequence 8
-
-	branchPage   = 0x01
-	leafPage     = 0x02
-	freelistPage = 0x10
-	bucketElem   = 0x01
-	metaMagic    = 0xED0CDAED
-)
-
-var native = binary.NativeEndian
 
 type walker struct {
 	ctx    context.Context
@@ -100,87 +85,13 @@ type walker struct {
 	high   uint64
 	full   bool
 	used   []uint64 // one bit per page that is part of the tree
+	leaves []uint64 // left for headers
 	report func(string)
 	err    error // why the walk was given up
 }
 
 func (w *walker) bad(page uint64, format string, a ...any) {
 	w.report(fmt.Sprintf("page %d: ", page) + fmt.Sprintf(format, a...))
-}
-
-type boltMeta struct {
-	root, freelist, high, txid uint64
-	damaged                    bool // the other one of the two
-}
-
-// meta returns the newer of the two valid meta pages.
-func (w *walker) meta() (boltMeta, error) {
-	var best boltMeta
-	valid := 0
-	for i := range int64(2) {
-		b := make([]byte, 80)
-		if _, err := w.r.ReadAt(b, i*w.size); err != nil {
-			return best, fmt.Errorf("meta page %d: %w", i, err)
-		}
-		h := fnv.New64a()
-		h.Write(b[16:72])
-		if native.Uint32(b[16:]) != metaMagic || native.Uint64(b[72:]) != h.Sum64() {
-			continue
-		}
-		m := boltMeta{root: native.Uint64(b[32:]), freelist: native.Uint64(b[48:]), high: native.Uint64(b[56:]), txid: native.Uint64(b[64:])}
-		if valid++; valid == 1 || m.txid > best.txid {
-			best = m
-		}
-	}
-	if valid == 0 {
-		return best, errors.New("both meta pages are damaged")
-	}
-	if best.high > 1<<40 {
-		return best, fmt.Errorf("meta page: %d pages", best.high)
-	}
-	best.damaged = valid == 1
-	return best, nil
-}
-
-// page is a page with its overflow, as it was read.
-type page struct {
-	id    uint64
-	flags uint16
-	count int
-	data  []byte
-}
-
-// read returns a page if its header is right, and reports it if not.
-func (w *walker) read(id uint64, flags uint16) (p page, ok bool) {
-	if w.err == nil {
-		w.err = w.ctx.Err()
-	}
-	if w.err != nil {
-		return p, false
-	}
-	if id < 2 || id >= w.high {
-		w.bad(id, "out of range, the file has %d", w.high)
-		return p, false
-	}
-	b := make([]byte, w.size)
-	if _, err := w.r.ReadAt(b, int64(id)*w.size); err != nil {
-		w.bad(id, "cannot be read: %v", err)
-		return p, false
-	}
-	p = page{id: native.Uint64(b), flags: native.Uint16(b[8:]), count: int(native.Uint16(b[10:])), data: b}
-	overflow := uint64(native.Uint32(b[12:]))
-	if p.id != id || p.flags&flags != p.flags || p.flags&(p.flags-1) != 0 || p.flags == 0 || id+overflow >= w.high {
-		w.bad(id, "damaged header (number %d, kind %#x, %d more pages)", p.id, p.flags, overflow)
-		return p, false
-	}
-	if overflow > 0 {
-		p.data = make([]byte, (1+int64(overflow))*w.size)
-		if _, err := w.r.ReadAt(p.data, int64(id)*w.size); err != nil {
-			w.bad(id, "cannot be read: %v", err)
-			return p, false
-		}
-	}
-	return p, true
 }
 
 // use marks pages as part of the tree; each may be only once.
@@ -220,60 +131,87 @@ func (w *walker) branch(p page, bucket string, lo, hi []byte) {
 		key  []byte
 		page uint64
 	}
+	if !w.packed(p) {
+		return
+	}
 	children := make([]child, 0, p.count)
-	for i := range p.count {
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
 		off := int64(pageHeader + i*elemSize)
-		if off+elemSize > int64(len(p.data)) {
-			w.bad(p.id, "has %d entries", p.count)
-			return
-		}
 		e := p.data[off:]
 		key, ok := cut(p.data, off+int64(native.Uint32(e)), int64(native.Uint32(e[4:])))
-		if !ok || !ordered(i, key, lo, hi) {
+		if !ok || off+int64(native.Uint32(e)) != at || !ordered(i, key, lo, hi) {
 			w.bad(p.id, "entry %d is damaged", i)
 			return
 		}
-		lo = key
+		lo, at = key, at+int64(len(key))
 		children = append(children, child{key, native.Uint64(e[8:])})
 	}
 	if len(children) == 0 {
 		w.bad(p.id, "is an empty branch")
 		return
 	}
-	skip := false // without full, one leaf of a branch stands for its sisters
+	leaves := false
+	if !w.full && bucket != "" {
+		q, ok := w.read(children[0].page, branchPage|leafPage)
+		leaves = ok && q.flags == leafPage
+	}
 	for i, c := range children {
-		if skip {
-			w.use(c.page, 1)
+		if leaves { // and if it is none, headers will find out
+			w.leaves = append(w.leaves, c.page)
 			continue
 		}
 		next := hi
 		if i+1 < len(children) {
 			next = children[i+1].key
 		}
-		if i == 0 && !w.full && bucket != "" {
-			q, ok := w.read(c.page, branchPage|leafPage)
-			skip = ok && q.flags == leafPage
-		}
 		w.tree(c.page, bucket, c.key, next)
 	}
 }
 
-func (w *walker) leaf(p page, bucket string, lo, hi []byte) {
-	for i := range p.count {
-		off := int64(pageHeader + i*elemSize)
-		if off+elemSize > int64(len(p.data)) {
-			w.bad(p.id, "has %d entries", p.count)
-			return
+// headers verifies the headers of the leaves that tree has passed over.
+func (w *walker) headers() {
+	slices.Sort(w.leaves)
+	for _, id := range w.leaves {
+		if p, n, ok := w.header(id, leafPage); ok && w.use(id, 1+n) {
+			w.packed(p)
 		}
+	}
+}
+
+// packed reports whether the entries of a page are where their number says: the
+// keys and values follow at once. It needs the first 32 bytes only.
+func (w *walker) packed(p page) bool {
+	ok := int64(pageHeader+p.count*elemSize) <= p.size
+	first := p.data[pageHeader:min(pageHeader+elemSize, len(p.data))]
+	switch {
+	case p.count == 0:
+		ok = !slices.ContainsFunc(first, func(b byte) bool { return b != 0 })
+	case p.flags == leafPage && len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first[4:])) == int64(p.count)*elemSize
+	case len(first) == elemSize:
+		ok = ok && int64(native.Uint32(first)) == int64(p.count)*elemSize
+	}
+	if !ok {
+		w.bad(p.id, "does not have the %d entries that it claims", p.count)
+	}
+	return ok
+}
+
+func (w *walker) leaf(p page, bucket string, lo, hi []byte) {
+	if !w.packed(p) {
+		return
+	}
+	for at, i := int64(pageHeader+p.count*elemSize), 0; i < p.count; i++ {
+		off := int64(pageHeader + i*elemSize)
 		e := p.data[off:]
 		flags, pos, ksize, vsize := native.Uint32(e), int64(native.Uint32(e[4:])), int64(native.Uint32(e[8:])), int64(native.Uint32(e[12:]))
 		key, kok := cut(p.data, off+pos, ksize)
 		value, vok := cut(p.data, off+pos+ksize, vsize)
-		if !kok || !vok || !ordered(i, key, lo, hi) {
+		if !kok || !vok || off+pos != at || !ordered(i, key, lo, hi) {
 			w.bad(p.id, "entry %d is damaged", i)
 			return
 		}
-		lo = key
+		lo, at = key, at+ksize+vsize
 		if bucket == "" {
 			w.bucket(p.id, string(key), value, flags)
 		} else if _, ok := sound(key, value); !ok || flags != 0 {
@@ -298,7 +236,7 @@ func (w *walker) bucket(at uint64, name string, value []byte, flags uint32) {
 		w.bad(at, "bucket %s is damaged", name)
 		return
 	}
-	w.leaf(page{id: at, flags: leafPage, count: int(native.Uint16(data[10:])), data: data}, name, nil, nil)
+	w.leaf(page{id: at, flags: leafPage, count: int(native.Uint16(data[10:])), size: int64(len(data)), data: data}, name, nil, nil)
 }
 
 // ordered reports whether the key of entry i is where it belongs: after lo, the
@@ -335,7 +273,7 @@ func (w *walker) freelist(id uint64) {
 		}
 		free[f/64] |= 1 << (f % 64)
 	}
-	if !w.full || w.err != nil {
+	if w.err != nil {
 		return
 	}
 	var lost []string
@@ -347,12 +285,4 @@ func (w *walker) freelist(id uint64) {
 	if len(lost) > 0 {
 		w.report(fmt.Sprintf("%d pages are neither free nor in use: %s", len(lost), strings.Join(lost[:min(len(lost), 10)], " ")))
 	}
-}
-
-// cut returns n bytes at off, if they are inside b behind the header.
-func cut(b []byte, off, n int64) ([]byte, bool) {
-	if off < pageHeader || n < 0 || off+n > int64(len(b)) {
-		return nil, false
-	}
-	return b[off : off+n : off+n], true
 }

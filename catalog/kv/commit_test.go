@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -228,9 +229,10 @@ func TestFullDiskKeepsTheGroupAndTriesAgain(t *testing.T) {
 		t.Run(where, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				full := fmt.Errorf("%w: %w", ErrRetry, syscall.ENOSPC)
-				broken := true
+				var broken atomic.Bool
+				broken.Store(true)
 				fail := func() error {
-					if broken {
+					if broken.Load() {
 						return full
 					}
 					return nil
@@ -259,13 +261,13 @@ func TestFullDiskKeepsTheGroupAndTriesAgain(t *testing.T) {
 				wantRows(t, rows(t, db, []byte{1}, nil), "a=v", "b=v", "c=v", "d=v", "e=v")
 				wantRows(t, committed(t, m))
 				time.Sleep(10 * time.Second)
-				broken = false
+				broken.Store(false)
 				time.Sleep(2*time.Second + time.Millisecond)
 				synctest.Wait()
 				wantRows(t, committed(t, m), "a", "b", "c", "d", "e")
 				put(t, db, "g")
 				mustSync(t, db)
-				broken = true
+				broken.Store(true)
 				put(t, db, "h")
 				if err := db.Close(); !errors.Is(err, syscall.ENOSPC) {
 					t.Fatalf("Close: %v", err)

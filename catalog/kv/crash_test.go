@@ -21,14 +21,14 @@ const childEnv = "KV_TEST_CHILD"
 
 func TestMain(m *testing.M) {
 	switch role := os.Getenv(childEnv); role {
-	case "":
+	case "", "full disk":
 		os.Exit(m.Run())
 	case "writer":
 		crashWriter(os.Args[1])
 	case "holder":
 		crashHolder(os.Args[1])
-	case "full disk":
-		fullDiskChild()
+	case "small space":
+		smallSpace(os.Args[1])
 	default:
 		panic("unknown role " + role)
 	}
@@ -117,7 +117,7 @@ func TestKilledWriterLeavesAPrefix(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	path := filepath.Join(t.TempDir(), "catalog.db")
-	rounds := 40
+	rounds := 25
 	if testing.Short() {
 		rounds = 8
 	}

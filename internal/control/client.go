@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/rdfs/rdfs/internal/volume"
@@ -92,7 +94,7 @@ func (c *Client) Check(ctx context.Context, data bool, progress func(volume.Prog
 }
 
 // Unmount asks the process to unmount, seal and end. It returns when the mount is
-// gone; the process may live a moment longer (see Locked).
+// gone; the process may live a moment longer (see LockedBy).
 func (c *Client) Unmount(ctx context.Context, req UnmountRequest, progress func(volume.Progress)) error {
 	return c.call(ctx, "POST", "unmount", req, nil, progress)
 }
@@ -149,6 +151,12 @@ func (c *Client) call(ctx context.Context, method, what string, body, result any
 func (c *Client) broken(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	// A process that dies closes its connections, then its socket, then its mount.
+	for _, dying := range []error{syscall.ECONNRESET, syscall.EPIPE, io.EOF, io.ErrUnexpectedEOF} {
+		if c.hello.PID == 0 && errors.Is(err, dying) {
+			return fmt.Errorf("repository %s: %w", c.repo, ErrStale)
+		}
 	}
 	for _, known := range []error{ErrNotMounted, ErrStale} {
 		if errors.Is(err, known) {

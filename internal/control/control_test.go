@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -136,10 +137,14 @@ func TestRestoreRunsAsTheCallerWhateverTheRequestSays(t *testing.T) {
 	d := &fakeDrive{}
 	c := serve(t, repoDir(t), Options{Drive: d})
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
-	if _, err := c.Restore(t.Context(), volume.RestoreRequest{Path: "f", At: at, To: "g", UID: 12345, GID: 12345}); err != nil {
+	if _, err := c.Restore(t.Context(), volume.RestoreRequest{Path: "f", At: at, To: "g", UID: 12345, GID: 12345, Groups: []uint32{54321}}); err != nil {
 		t.Fatal(err)
 	}
-	want := volume.RestoreRequest{Path: "f", At: at, To: "g", UID: uint32(os.Getuid()), GID: uint32(os.Getgid())}
+	want := volume.RestoreRequest{Path: "f", At: at, To: "g", UID: uint32(os.Getuid()), GID: uint32(os.Getgid()),
+		Groups: d.restored.Groups} // those of the process; never the one that was asked for
+	if slices.Contains(d.restored.Groups, 54321) {
+		t.Error("the request chose its groups")
+	}
 	if !reflect.DeepEqual(d.restored, want) {
 		t.Errorf("got %+v, want %+v", d.restored, want)
 	}
@@ -354,15 +359,15 @@ func TestShutdownRemovesTheSocket(t *testing.T) {
 
 func TestOnlyOneProcessHoldsTheLockAndItSaysWho(t *testing.T) {
 	repo := repoDir(t)
-	if Locked(repo) {
+	if _, locked := LockedBy(repo); locked {
 		t.Error("locked before anybody came")
 	}
 	l, err := Acquire(repo, Holder{PID: 7, Command: "rdfs mount"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !Locked(repo) {
-		t.Error("not locked")
+	if h, locked := LockedBy(repo); !locked || h.PID != 7 {
+		t.Errorf("locked %v by %+v", locked, h)
 	}
 	_, err = Acquire(repo, Holder{PID: 8})
 	if !errors.Is(err, syscall.EBUSY) || err.Error() != "repository "+repo+" is in use by process 7 (rdfs mount)" {
@@ -405,7 +410,7 @@ func TestTheLockOfAKilledProcessIsFree(t *testing.T) {
 		t.Fatal(err)
 	}
 	out.Read(make([]byte, 5))
-	if !Locked(repo) {
+	if h, locked := LockedBy(repo); !locked || h.PID != cmd.Process.Pid {
 		t.Error("not locked by the child")
 	}
 	cmd.Process.Kill()

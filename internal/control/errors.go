@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/volume"
 )
 
 // The errors of reaching a drive, to be tested with errors.Is.
@@ -45,6 +46,14 @@ var codes = []struct {
 	{"corrupt", blob.ErrCorrupt},
 	{"offline", blob.ErrOffline},
 	{"not_found", blob.ErrNotFound},
+	{"not_found", volume.ErrNotExist},
+	{"permission", volume.ErrPerm},
+	{"permission", volume.ErrAccess},
+	{"exists", volume.ErrExist},
+	{"busy", volume.ErrBusy},
+	{"read_only", volume.ErrReadOnly},
+	{"is_directory", volume.ErrIsDir},
+	{"invalid", volume.ErrInvalid},
 	{"canceled", context.Canceled},
 }
 

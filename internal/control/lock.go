@@ -57,12 +57,7 @@ func Acquire(repo string, h Holder) (*Lock, error) {
 		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("lock repository %s: %w", repo, err)
 		}
-		busy := &BusyError{Repository: repo}
-		// What it says of itself is for people; a half-written or old text does no harm.
-		if data, err := io.ReadAll(io.LimitReader(f, 64<<10)); err == nil {
-			json.Unmarshal(data, &busy.Holder)
-		}
-		return nil, busy
+		return nil, &BusyError{Repository: repo, Holder: readHolder(f)}
 	}
 	l := &Lock{f}
 	if err := l.Set(h); err != nil {
@@ -87,10 +82,9 @@ func (l *Lock) Set(h Holder) error {
 	return nil
 }
 
-// Release gives the lock back. The file stays: removing it would let two processes
-// each lock a file of that name. Release may be called twice.
+// Release gives the lock back. The file stays, as it is: removing it would let two
+// processes each lock a file of that name. Release may be called twice.
 func (l *Lock) Release() error {
-	l.f.Truncate(0)
 	err := l.f.Close()
 	if errors.Is(err, os.ErrClosed) {
 		return nil
@@ -98,15 +92,28 @@ func (l *Lock) Release() error {
 	return err
 }
 
-// Locked reports whether some process has the repository at repo open, without
-// taking its lock for longer than the question.
-func Locked(repo string) bool {
+// LockedBy reports whether some process has the repository at repo open, and what
+// that process says of itself, without taking the lock for longer than the question.
+func LockedBy(repo string) (Holder, bool) {
 	f, err := os.OpenFile(lockPath(repo), os.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
-		return false
+		return Holder{}, false
 	}
 	defer f.Close()
-	return errors.Is(flock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK)
+	if !errors.Is(flock(f, syscall.LOCK_SH|syscall.LOCK_NB), syscall.EWOULDBLOCK) {
+		return Holder{}, false
+	}
+	return readHolder(f), true
+}
+
+// readHolder reads what the holder wrote. It is for people; a text that is just being
+// written reads as nobody.
+func readHolder(f *os.File) (h Holder) {
+	data, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil || json.Unmarshal(data, &h) != nil {
+		return Holder{}
+	}
+	return h
 }
 
 func flock(f *os.File, how int) error {

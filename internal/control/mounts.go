@@ -125,8 +125,10 @@ func Real(p string) (string, error) {
 		if err == nil {
 			return filepath.Join(real, rest), nil
 		}
-		// A dangling link names a place in its own directory, as history does.
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, syscall.ENOTCONN) || dir == "/" {
+		// A dangling link names a place in its own directory, as history does. The mount
+		// of another user may not be looked at, and is known by its path all the same.
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) && !errors.Is(err, syscall.ENOTCONN) &&
+			!errors.Is(err, fs.ErrPermission) || dir == "/" {
 			return "", err
 		}
 		rest = filepath.Join(filepath.Base(dir), rest)

@@ -230,7 +230,7 @@ func (s *Server) restore(ctx context.Context, req request) (volume.RestoreResult
 	if err := req.body(&r); err != nil {
 		return volume.RestoreResult{}, err
 	}
-	r.UID, r.GID = req.who.UID, req.who.GID // never what the request says
+	r.UID, r.GID, r.Groups = req.who.UID, req.who.GID, req.who.Groups // never what the request says
 	for _, p := range []string{r.Path, r.To} {
 		if err := s.reach(ctx, req.who, p); err != nil {
 			return volume.RestoreResult{}, err

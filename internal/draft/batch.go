@@ -63,7 +63,6 @@ func (b *Batch) Add(ctx context.Context, src io.ReaderAt, size int64, still func
 	if b.w == nil {
 		b.w = b.p.workers.Get().(*worker)
 	}
-	b.w.choose.Reset()
 	m, err := b.add(ctx, src, size, still)
 	if err != nil {
 		return blob.Manifest{}, fmt.Errorf("seal: %w", err)
@@ -81,6 +80,9 @@ func (b *Batch) add(ctx context.Context, src io.ReaderAt, size int64, still func
 	var at, read int64 // where the next chunk begins; how much was read and hashed
 	var window []byte  // the bytes from at to read
 	for at < size {
+		if err := ctx.Err(); err != nil {
+			return m, err
+		}
 		if still != nil {
 			if err := still(); err != nil {
 				return m, err

@@ -13,8 +13,8 @@ type class struct {
 // depended on the size of the file would re-cut the whole file when it grows past
 // a limit, and hardly a chunk would keep both its ends.
 var classes = [...]class{
-	{64 << 20, 17},
-	{1 << 30, 18},
+	{512 << 20, 17},
+	{2 << 30, 18},
 	{8 << 30, 19},
 	{1<<63 - 1, 20},
 }
@@ -23,8 +23,12 @@ const (
 	// singleChunk is the size up to which a content is one chunk, in bytes.
 	singleChunk = 128 << 10
 	// normalization is by how many bits the condition is stricter before the
-	// average size and laxer after it.
-	normalization = 2
+	// average size and laxer after it. Measured with extents of 1 MiB rewritten in
+	// random bytes and chunks of 128 KiB: with 1 bit, 265 KiB around each are new;
+	// with 2 bits 310 KiB, with 3 bits 1,380 KiB, with none 375 KiB. A least size of a
+	// quarter of the average instead of half of it saves 5 KiB of that and costs a
+	// quarter more bytes to look at.
+	normalization = 1
 	// gearWindow is how many bytes the rolling hash depends on.
 	gearWindow = 64
 )
@@ -86,10 +90,14 @@ func scan(b []byte, h, limit uint64) (int, uint64, bool) {
 	i := 0
 	for ; i+4 <= len(b); i += 4 {
 		q := b[i : i+4 : i+4]
-		h0 := h<<1 + gear[q[0]]
-		h1 := h0<<1 + gear[q[1]]
-		h2 := h1<<1 + gear[q[2]]
-		h = h2<<1 + gear[q[3]]
+		g0, g1, g2, g3 := gear[q[0]], gear[q[1]], gear[q[2]], gear[q[3]]
+		// The same as rolling over one byte after the other, but only two
+		// operations wait for the round before.
+		g1 += g0 << 1
+		g2 += g1 << 1
+		g3 += g2 << 1
+		h0, h1, h2 := h<<1+g0, h<<2+g1, h<<3+g2
+		h = h<<4 + g3
 		if h0 < limit {
 			return i + 1, h0, true
 		}

@@ -20,7 +20,7 @@
 // for Data Deduplication Based Storage Systems", IEEE TPDS 2020). So bytes that are
 // inserted or changed alter the chunks around them and no others. A content of up
 // to 128 KiB is one chunk. In a longer one the average size depends on where
-// in the content a chunk begins: 128 KiB in the first 64 MiB, 256 KiB to 1 GiB,
+// in the content a chunk begins: 128 KiB in the first 512 MiB, 256 KiB to 2 GiB,
 // 512 KiB to 8 GiB, then 1 MiB. Chunks of large files are therefore large, and a
 // file that grows keeps all its chunks but the last. The masks are nested: each
 // boundary of a larger class satisfies the condition of a smaller one, so shifted
@@ -32,7 +32,7 @@
 // 8 MiB, and about 10 MiB for compression; a batch of small files only holds what
 // it filled. Buffers are reused between batches and let go to the garbage
 // collector when idle. So a pipeline with n batches at once takes at most about
-// 50 MiB x n, and about 64 bytes for each chunk in the batches.
+// 50 MiB x n, and about 150 bytes for each new chunk in the batches.
 //
 // # Caveats
 //

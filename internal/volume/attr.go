@@ -168,6 +168,7 @@ func (v *Volume) Setattr(ctx context.Context, i catalog.Inode, s SetAttr, who Ca
 		if err := v.sealer.admit(ctx); err != nil {
 			return Attr{}, err
 		}
+		v.identify(&who)
 	}
 	n := v.nodes.acquire(i)
 	defer v.nodes.release(n)

@@ -133,39 +133,42 @@ func (v *Volume) stampCopy(dst *Handle) {
 	d.note(s)
 }
 
-// cloneFile makes path a file that shares the blocks of from.
+// cloneFile makes path, which must not exist, a file that shares the blocks of from.
+// When it fails there is no such file.
 func cloneFile(from, path string) error {
-	in, err := openFile(from, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return err
-	}
-	return errors.Join(unix.IoctlFileClone(int(out.Fd()), int(in.Fd())), out.Close())
+	return newCopy(from, path, func(in, out *os.File) error { return unix.IoctlFileClone(int(out.Fd()), int(in.Fd())) })
 }
 
-// copyFile makes path a copy of from, sharing blocks where the filesystem can.
+// copyFile makes path, which must not exist, a copy of from, sharing blocks where the
+// filesystem can. When it fails there is no such file.
 func copyFile(from, path string) error {
-	in, err := openFile(from, os.O_RDONLY)
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	out, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return err
-	}
-	if unix.IoctlFileClone(int(out.Fd()), int(in.Fd())) != nil {
-		var s stamp
-		if s, err = fstat(in); err == nil {
+	return newCopy(from, path, func(in, out *os.File) error {
+		if unix.IoctlFileClone(int(out.Fd()), int(in.Fd())) == nil {
+			return nil
+		}
+		s, err := fstat(in)
+		if err == nil {
 			_, err = copyRange(in, 0, out, 0, s.size)
 		}
 		if err == nil {
 			err = out.Truncate(s.size)
 		}
+		return err
+	})
+}
+
+func newCopy(from, path string, fill func(in, out *os.File) error) error {
+	in, err := openFile(from, os.O_RDONLY)
+	if err != nil {
+		return err
 	}
-	return errors.Join(err, out.Close())
+	defer in.Close()
+	out, err := openFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(fill(in, out), out.Close()); err != nil {
+		os.Remove(path)
+	}
+	return err
 }

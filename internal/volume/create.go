@@ -44,9 +44,7 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 	if err := v.sealer.admit(ctx); err != nil {
 		return nil, Attr{}, err
 	}
-	if _, err := v.resolve(dir, name); err == nil {
-		return nil, Attr{}, ErrExist
-	}
+	v.identify(&who)
 	n, meta, err := v.newDraft(who)
 	if err != nil {
 		return nil, Attr{}, err
@@ -83,8 +81,14 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 			return nil, Attr{}, errors.Join(err, h.release())
 		}
 	}
-	a, err := v.attrWith(n, &row)
-	return h, a, err
+	return h, v.newAttr(n, &row), nil
+}
+
+// newAttr returns the attributes of a draft that nobody has written to.
+func (v *Volume) newAttr(n *node, row *catalog.Node) Attr {
+	a := attr(n.ino, row)
+	a.Volatile = true
+	return a
 }
 
 // Tmpfile makes a regular file without a name and opens it.
@@ -97,6 +101,7 @@ func (v *Volume) Tmpfile(ctx context.Context, dir catalog.Inode, mode uint32, fl
 	if err != nil {
 		return nil, Attr{}, err
 	}
+	v.identify(&who)
 	n, meta, err := v.newDraft(who)
 	if err != nil {
 		return nil, Attr{}, err
@@ -106,8 +111,7 @@ func (v *Volume) Tmpfile(ctx context.Context, dir catalog.Inode, mode uint32, fl
 	row.Nlink, row.Gen, row.File = 0, n.gen, catalog.FileID(n.ino)
 	n.orphan = &orphan{row: row, meta: meta, attrs: make(map[string][]byte)}
 	h := v.newHandle(n, flags)
-	a, err := v.attrWith(n, &row)
-	return h, a, err
+	return h, v.newAttr(n, &row), nil
 }
 
 // newHandle returns the first handle, a writer, of a new draft. n.mu is held.
@@ -134,7 +138,7 @@ func (v *Volume) newDraft(who Caller) (*node, catalog.Draft, error) {
 	n.mu.Lock()
 	n.file, n.draft, n.gen, n.seen = f, f.Name(), gen, s
 	return n, catalog.Draft{Inode: ino, Gen: gen, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
-		Program: v.who.line(who.PID, v.now())}, nil
+		Program: who.Program}, nil
 }
 
 // dropDraft undoes newDraft; the caller still unlocks.

@@ -113,7 +113,7 @@ func (v *Volume) pick(f catalog.FileID, r *RestoreRequest) (ver catalog.Version,
 	at := catalog.TimeOf(r.At)
 	err = v.cat.View(func(tx *catalog.Tx) error {
 		return tx.Versions(f, 0, func(x *catalog.Version) bool {
-			if x.Sealed > at {
+			if x.Saved > at {
 				return false
 			}
 			ver = *x
@@ -193,18 +193,7 @@ func (v *Volume) mayCreate(dir catalog.Inode, r *RestoreRequest) error {
 	if err != nil {
 		return err
 	}
-	const wx = 0o3
-	switch {
-	case r.UID == 0:
-	case r.UID == p.UID:
-		if p.Mode>>6&wx != wx {
-			return ErrAccess
-		}
-	case r.GID == p.GID:
-		if p.Mode>>3&wx != wx {
-			return ErrAccess
-		}
-	case p.Mode&wx != wx:
+	if !may(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
 		return ErrAccess
 	}
 	return nil
@@ -231,7 +220,7 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 	}
 	add := func(tx *catalog.Tx, row *catalog.Node, f catalog.FileID, hint catalog.Seq) {
 		seq = tx.LastSeq(f, hint) + 1
-		tx.PutVersion(&catalog.Version{File: f, Seq: seq, Content: ver.Content, Size: ver.Size, Mtime: now, Sealed: now,
+		tx.PutVersion(&catalog.Version{File: f, Seq: seq, Content: ver.Content, Size: ver.Size, Mtime: now, Saved: now, Sealed: now,
 			Epoch: tx.Epoch(), UID: r.UID, GID: r.GID, Program: "rdfs restore", Note: note})
 		row.File, row.Seq, row.Content, row.Size = f, seq, ver.Content, ver.Size
 		row.Mtime, row.Ctime = now, now
@@ -340,7 +329,6 @@ func (v *Volume) sealOpen(i catalog.Inode) error {
 	gen := v.gen.Add(1)
 	path := v.drafts.path(i, gen)
 	if err := copyFile(n.draft, path); err != nil {
-		v.removeLater(path)
 		return err
 	}
 	v.drafts.noteClosed(path)

@@ -26,9 +26,20 @@ func (v *Volume) inherit(tx *catalog.Tx, dir catalog.Inode, name string, i catal
 	if own == 0 {
 		own = catalog.FileID(i)
 	}
+	if t, ok := v.tombs.take(dir, name, v.timeNow()); ok && t.ino != i {
+		for key, value := range t.attrs {
+			if _, err := tx.Attr(t.file, key); err != nil {
+				tx.PutAttr(t.file, key, value)
+			}
+		}
+		return t.file, t.seq
+	}
 	old, died, ok := tx.LastAt(dir, name, tx.Since(v.timeNow()-catalog.Time(inheritFor)))
 	if !ok || old == i {
 		return own, row.Seq
+	}
+	if closed, err := tx.EpochTime(died); err == nil && closed < v.timeNow()-catalog.Time(inheritFor) {
+		return own, row.Seq // Since is not exact when little happens
 	}
 	was, err := tx.At(died - 1).Node(old)
 	if err != nil || !was.IsRegular() {
@@ -110,15 +121,17 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 
 // commitMoved records the sealed content that a node brings under another file's
 // path as that file's next version, if it differs from the last one.
-func (v *Volume) commitMoved(tx *catalog.Tx, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq, who Caller) {
+func (v *Volume) commitMoved(tx *catalog.Tx, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq) {
 	if row.Content.IsZero() || row.Gen != 0 {
 		return // the draft becomes the version when it is sealed
 	}
+	row.Seq = tx.LastSeq(row.File, row.Seq)
 	if last, err := tx.Version(row.File, row.Seq); err == nil && last.Content == row.Content {
 		return
 	}
+	now := v.timeNow()
 	nv := catalog.Version{File: row.File, Seq: row.Seq + 1, Content: row.Content, Size: row.Size, Mtime: row.Mtime,
-		Sealed: v.timeNow(), Epoch: tx.Epoch(), UID: row.UID, GID: row.GID}
+		Saved: now, Sealed: now, Epoch: tx.Epoch(), UID: row.UID, GID: row.GID}
 	if v, err := tx.Version(from, fromSeq); err == nil {
 		nv.UID, nv.GID, nv.Program = v.UID, v.GID, v.Program
 	}

@@ -335,12 +335,18 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done b
 		tx.DeleteName(dir, name)
 		fate = v.dropLink(tx, n, &row, now, row.File)
 		if fate.gone {
+			if row.IsRegular() {
+				fate.tomb = newTomb(tx, i, &row, now)
+			}
 			tx.DeleteAttrs(row.File)
 		}
 		touch(tx, dir, &p, now)
 		return nil
 	})
 	if err == nil {
+		if fate.tomb != nil {
+			v.tombs.put(dir, name, fate.tomb)
+		}
 		v.finish(n, fate)
 	}
 	return done, err
@@ -353,6 +359,7 @@ type fate struct {
 	meta     catalog.Draft
 	attrs    map[string][]byte
 	detached *catalog.Draft // its draft lives on until it is sealed
+	tomb     *tomb          // what its path will remember
 }
 
 // dropLink takes one link from the node i whose name was just deleted. When it was

@@ -60,6 +60,7 @@ func (v *Volume) Open(ctx context.Context, i catalog.Inode, flags int, who Calle
 		if err := v.sealer.admit(ctx); err != nil {
 			return nil, err
 		}
+		v.identify(&who)
 	}
 	n := v.nodes.acquire(i)
 	n.mu.Lock()
@@ -267,7 +268,7 @@ func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc b
 
 // noteWriter keeps who writes to the draft, for the version that it becomes.
 func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
-	line := v.who.line(who.PID, v.now())
+	line := who.Program
 	set := func(d *catalog.Draft) bool {
 		if d.UID == who.UID && d.GID == who.GID && d.Program == line {
 			return false
@@ -338,7 +339,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 		_, err = v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 			row.Gen = gen
 			d := catalog.Draft{Inode: n.ino, Gen: gen, File: row.File, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
-				Program: v.who.line(who.PID, v.now())}
+				Program: who.Program}
 			if tx == nil {
 				n.orphan.meta = d
 			} else {
@@ -410,7 +411,6 @@ func (v *Volume) keepAside(n *node, row *catalog.Node) {
 	err := cloneFile(n.draft, path)
 	if err != nil {
 		v.log.Info("a save is merged with the next: the file was opened again before it was sealed", "inode", n.ino, "size", row.Size)
-		os.Remove(path)
 		return
 	}
 	if err := v.addDetached(n, gen, row); err != nil {
@@ -466,6 +466,7 @@ func (v *Volume) putBack(n *node) error {
 	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		tx.DeleteDraft(n.ino, row.Gen)
 		row.Gen = 0
+		v.commitMoved(tx, row, row.File, row.Seq) // if it was moved over another file meanwhile
 		return nil
 	})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 type Caller struct {
 	UID, GID uint32
 	PID      uint32 // thread id; 0: unknown
+	Program  string // command line; the volume reads it where it needs it
 }
 
 // programs reads and briefly remembers the command lines of callers.
@@ -55,6 +56,14 @@ func (p *programs) line(pid uint32, now time.Time) string {
 	p.m[pid] = program{line, now}
 	p.mu.Unlock()
 	return line
+}
+
+// identify reads the command line of a caller. It may wait for the caller's memory
+// map, and so for requests of its other threads: no lock may be held.
+func (v *Volume) identify(who *Caller) {
+	if who.Program == "" {
+		who.Program = v.who.line(who.PID, v.now())
+	}
 }
 
 func readCommandLine(pid uint32) string {

@@ -37,6 +37,7 @@ func (v *Volume) recover() error {
 	if err != nil {
 		return err
 	}
+	v.beginGens(files, drafts)
 	for k := range drafts {
 		d := &drafts[k]
 		f, ok := onDisk[key{d.Inode, d.Gen}]
@@ -59,6 +60,19 @@ func (v *Volume) recover() error {
 		return v.cat.Sync(v.ctx)
 	}
 	return nil
+}
+
+// beginGens makes new generations higher than all that are on disk or in the catalog:
+// a name in the drafts directory is never given twice while it may be in use.
+func (v *Volume) beginGens(files []draftFile, drafts []catalog.Draft) {
+	last := uint32(0)
+	for _, f := range files {
+		last = max(last, f.gen)
+	}
+	for k := range drafts {
+		last = max(last, drafts[k].Gen)
+	}
+	v.gen.Store(last)
 }
 
 // laterDraft finds the file that a draft became when it was opened again after it
@@ -144,7 +158,6 @@ func (v *Volume) ours(f draftFile) (draftFile, error) {
 	c.path = v.drafts.path(c.ino, c.gen)
 	v.log.Warn("a program that outlived the last mount still writes to a draft; what it has written by now is kept, what it writes from now on is not", "draft", f.path)
 	if err := copyFile(f.path, c.path); err != nil {
-		os.Remove(c.path)
 		return f, fmt.Errorf("copy draft %s, which is still being written to: %w", f.path, err)
 	}
 	os.Remove(f.path)

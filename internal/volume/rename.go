@@ -185,7 +185,8 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				r.from.Nlink--
 			}
 		} else {
-			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1
+			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1 &&
+				!isBackup(r.name, r.newName) // the path that is left keeps its history
 			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, r.dstRow.File)
 			if continues {
 				adopt(tx, r.src, &r.srcRow, r.dstRow.File, r.dstRow.Seq)
@@ -193,13 +194,13 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				tx.DeleteAttrs(r.dstRow.File)
 			}
 		}
-	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 {
+	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 && !isBackup(r.name, r.newName) {
 		if file, seq := r.v.inherit(tx, r.newDir, r.newName, r.src, &r.srcRow); file != r.srcRow.File {
 			adopt(tx, r.src, &r.srcRow, file, seq)
 		}
 	}
 	if r.srcRow.File != from {
-		r.v.commitMoved(tx, &r.srcRow, from, fromSeq, r.who)
+		r.v.commitMoved(tx, &r.srcRow, from, fromSeq)
 	}
 	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
 	if r.srcRow.IsDir() && r.dir != r.newDir {
@@ -263,7 +264,7 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 				tx.PutDraft(&d)
 			}
 		}
-		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq, r.who)
+		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq)
 	}
 }
 

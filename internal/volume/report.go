@@ -56,6 +56,7 @@ type RestoreRequest struct {
 	DryRun bool      `json:"dry_run,omitempty"`
 	UID    uint32    `json:"uid"` // who asks
 	GID    uint32    `json:"gid"`
+	Groups []uint32  `json:"groups,omitempty"`
 }
 
 // RestoreResult says what Restore did, or would do.

@@ -124,7 +124,8 @@ type sealed struct {
 	err      error
 }
 
-var errWriter = errors.New("a writer came back")
+// errWriter: the draft changed while it was sealed.
+var errWriter = errors.New("the file is being written to")
 
 // run seals a batch: bytes into packs, packs durable, then the catalog.
 func (s *sealer) run(jobs []*job) {
@@ -262,7 +263,7 @@ func (s *sealer) commit(w *sealed) error {
 	if d != nil {
 		return v.cat.Update(func(tx *catalog.Tx) error {
 			tx.PutContent(&w.manifest)
-			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime, "")
+			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime)
 			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
 		})
@@ -282,11 +283,11 @@ func (s *sealer) commit(w *sealed) error {
 			return notExist(err)
 		}
 		tx.PutContent(&w.manifest)
-		if row.Content != w.manifest.ID || row.Seq == 0 {
-			row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime, "")
-		}
+		// The content may be the row's old one and still new to the file: the node may
+		// have been moved over another since.
+		row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime)
 		if d.Also != 0 {
-			v.putVersion(tx, &d, d.Also, 0, &w.manifest, row.Mtime, "")
+			v.putVersion(tx, &d, d.Also, 0, &w.manifest, row.Mtime)
 		}
 		row.Content, row.Size, row.Gen = w.manifest.ID, w.manifest.Size, 0
 		tx.DeleteDraft(n.ino, w.gen)
@@ -297,15 +298,20 @@ func (s *sealer) commit(w *sealed) error {
 
 // putVersion adds a version of a file after its last one and returns its number.
 // When the content is that of the last version there is no new one.
-func (v *Volume) putVersion(tx *catalog.Tx, d *catalog.Draft, f catalog.FileID, hint catalog.Seq, m *blob.Manifest, mtime catalog.Time, note string) catalog.Seq {
+func (v *Volume) putVersion(tx *catalog.Tx, d *catalog.Draft, f catalog.FileID, hint catalog.Seq, m *blob.Manifest, mtime catalog.Time) catalog.Seq {
 	last := tx.LastSeq(f, hint)
 	if last != 0 {
 		if p, err := tx.Version(f, last); err == nil && p.Content == m.ID {
 			return last
 		}
 	}
-	tx.PutVersion(&catalog.Version{File: f, Seq: last + 1, Content: m.ID, Size: m.Size, Mtime: mtime, Sealed: v.timeNow(),
-		Epoch: tx.Epoch(), UID: d.UID, GID: d.GID, Program: d.Program, Note: note})
+	now := v.timeNow()
+	saved := mtime
+	if saved < d.Opened || saved > now { // somebody set the time, as rsync does
+		saved = now
+	}
+	tx.PutVersion(&catalog.Version{File: f, Seq: last + 1, Content: m.ID, Size: m.Size, Mtime: mtime, Saved: saved, Sealed: now,
+		Epoch: tx.Epoch(), UID: d.UID, GID: d.GID, Program: d.Program})
 	return last + 1
 }
 
@@ -350,9 +356,11 @@ func (s *sealer) settle(w *sealed) {
 
 // failed ends a job that nobody wants any more, and queues others again.
 func (s *sealer) failed(w *sealed) {
+	w.n.mu.Lock()
+	defer w.n.mu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if w.state == jobDropped || errors.Is(w.err, errWriter) && w.detached == nil {
+	if w.state == jobDropped || w.detached == nil && w.n.job != w.job {
 		s.end(w.job)
 		return
 	}

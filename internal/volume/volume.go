@@ -73,6 +73,7 @@ type Volume struct {
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
+	tombs  tombs
 	chores chores
 	sealer *sealer
 	who    programs
@@ -113,7 +114,6 @@ func Open(o Options) (*Volume, error) {
 	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
-	v.gen.Store(uint32(o.Now().Unix()))
 	v.who.init()
 	var err error
 	if v.drafts, err = openDraftDir(o.DraftDir); err != nil {
@@ -170,6 +170,9 @@ func (v *Volume) SetNotifier(n Notifier) { v.notifier.Store(&n) }
 
 // SetMountpoint is for Status.
 func (v *Volume) SetMountpoint(path string) { v.mountpoint.Store(&path) }
+
+// SyncNames returns when every change of names and attributes so far is durable.
+func (v *Volume) SyncNames(ctx context.Context) error { return v.cat.Sync(ctx) }
 
 // Catalog gives access to the store of names, for snapshots and followers.
 func (v *Volume) Catalog() *catalog.Catalog { return v.cat }

@@ -6,15 +6,15 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
-// A Chooser decides how each chunk of one file is best represented, by looking at
-// samples. The zero value is ready; use a new one, or Reset, for each file. It is
-// not safe for concurrent use.
+// A Chooser decides how each chunk is best represented, by looking at samples. The
+// zero value is ready. It is not safe for concurrent use.
 //
 // It looks at three pieces of 4 KiB. Text is left to zstd. Otherwise it compares
 // the entropy of the bytes with the mean entropy of the planes of a shuffle by 2,
 // 4 and 8; entropy does not see repeats, which zstd finds without a shuffle, so
 // when a shuffle looks better, both are tried on the samples. The verdict of that
-// trial is kept for the next few chunks of the file.
+// trial is kept for the next few chunks for which the same shuffle looks best: they
+// are of the same file, or of files that were saved together.
 type Chooser struct {
 	hist    [8][256]uint32 // of bytes by their place in 8
 	sample  []byte
@@ -29,9 +29,6 @@ const (
 	sampleMin   = 256 // bytes; shorter chunks are not worth a shuffle
 	trialGood   = 8   // chunks
 )
-
-// Reset forgets what was learnt of a file.
-func (c *Chooser) Reset() { c.credits = 0 }
 
 // Choose returns the kind that raw should be encoded as. It never returns Raw:
 // zstd finds out by itself, and fast, that bytes are incompressible. e is used

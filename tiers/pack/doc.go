@@ -13,6 +13,8 @@
 // directory and trailer by a checksum that [ReadDirectory] compares, a chunk's
 // bytes by its id, which [Decode] compares, a manifest by a checksum in its
 // record, and all of it by the checksum of the whole, which [Verify] compares.
+// (A few bits of compressed bytes do not matter for what they decode to; damage
+// there leaves the chunk right, and only Verify sees it.)
 // Decoding never needs more memory than the raw size that the directory
 // declares, whatever the stored bytes say, and that size is at most [MaxChunk].
 //

@@ -2,7 +2,6 @@ package pack
 
 import (
 	"encoding/binary"
-	"math"
 
 	"github.com/klauspost/compress/huff0"
 )
@@ -22,6 +21,10 @@ const planeFrame = 512
 // planeSample is how much of a plane is looked at, in bytes.
 const planeSample = 1 << 10
 
+// worthDifferences is the part of a plane's entropy that its differences may have.
+// Coding them is the most expensive step, so it has to win something.
+const worthDifferences = 0.75
+
 // planes appends the payload of w planes and what is left over. It overwrites
 // shuffled.
 func (e *Encoder) planes(dst, shuffled []byte, w int) []byte {
@@ -34,13 +37,13 @@ func (e *Encoder) planes(dst, shuffled []byte, w int) []byte {
 	for k := range w {
 		plane := shuffled[k*n : (k+1)*n]
 		plain, diff := e.planeEntropy(plane)
-		if diff < plain*0.97 {
+		if diff < plain*worthDifferences {
 			dst[maskAt] |= 1 << k
 			differences(plane)
 			// Differences seldom repeat in strings, and looking for short ones
 			// is slow. But a code has no less than a bit for each byte, so when they
 			// are nearly all alike, strings win.
-			if diff > 0.6 {
+			if diff > 0.4 {
 				dst = e.huffmanFrame(dst, plane)
 				continue
 			}
@@ -158,37 +161,3 @@ func sums(p []byte) {
 func addBytes(x, y uint64) uint64 {
 	return (x&^highBits + y&^highBits) ^ (x^y)&highBits
 }
-
-// meanEntropy returns the mean of the planes' entropies in bits per byte, corrected
-// for how small the samples are (Miller and Madow). n is the bytes of all planes.
-func meanEntropy(planes [][256]uint32, n int) float32 {
-	per := float64(n / len(planes))
-	var sum float32
-	used := 0
-	for k := range planes {
-		for _, c := range &planes[k] {
-			if c != 0 {
-				used++
-				sum += cLog2(c)
-			}
-		}
-	}
-	mean := float64(sum) / float64(n)
-	bias := float64(used-len(planes)) / float64(len(planes)) / (2 * per * math.Ln2)
-	return float32(math.Log2(per) - mean + bias)
-}
-
-// cLog2 returns c * log2(c).
-func cLog2(c uint32) float32 {
-	if int(c) < len(cLog2Table) {
-		return cLog2Table[c]
-	}
-	return float32(float64(c) * math.Log2(float64(c)))
-}
-
-var cLog2Table = func() (t [1024]float32) {
-	for c := 1; c < len(t); c++ {
-		t[c] = float32(float64(c) * math.Log2(float64(c)))
-	}
-	return t
-}()

@@ -1,0 +1,104 @@
+package kv
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the fixtures of the current format")
+
+// TestFixtureOpensForEver reads a file that the first version of the format wrote.
+func TestFixtureOpensForEver(t *testing.T) {
+	fixture := filepath.Join("testdata", "formats", "kv-1.db")
+	if *update {
+		path := filepath.Join(t.TempDir(), "new.db")
+		db := mustOpen(t, mustOpenBolt(t, path), Options{})
+		for i := range 100 { // in table 1 and 2; last stays small, inside the tree of buckets
+			mustUpdate(t, db, func(tx *Tx) { tx.Put(goodRow(i)) })
+		}
+		mustUpdate(t, db, func(tx *Tx) {
+			tx.Put(key(255, "empty"), nil)
+			tx.Put(key(255, "full"), []byte("a value"))
+		})
+		mustClose(t, db)
+		writeFile(t, fixture, copyOf(t, path))
+	}
+	b, err := os.ReadFile(fixture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := writeFile(t, filepath.Join(t.TempDir(), "catalog.db"), b)
+	db := mustOpen(t, mustOpenBolt(t, path), Options{})
+	for _, state := range []string{"as it was", "written to"} {
+		var got []string
+		for _, table := range []byte{1, 2} {
+			got = append(got, rows(t, db, []byte{table}, nil)...)
+		}
+		if len(got) != 100 {
+			t.Fatalf("%s: %d rows, want 100", state, len(got))
+		}
+		err := db.View(func(tx *Tx) error {
+			for i := range 100 {
+				if k, v := goodRow(i); !bytes.Equal(tx.Get(k), v) {
+					return fmt.Errorf("row %d is %q, want %q", i, tx.Get(k), v)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", state, err)
+		}
+		wantRows(t, rows(t, db, []byte{255}, nil), "empty=", "full=a value")
+		checkClean(t, db.engine)
+		mustUpdate(t, db, func(tx *Tx) { tx.Put(key(255, "full"), []byte("a value")) })
+		mustSync(t, db)
+	}
+}
+
+func TestCopyIsADatabaseOfItsMoment(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	e := mustOpenBolt(t, path)
+	db := mustOpen(t, e, Options{})
+	for i := range 2000 {
+		mustUpdate(t, db, func(tx *Tx) { tx.Put(goodRow(i)) })
+	}
+	mustSync(t, db)
+	// Commits go on while the copy is being written.
+	w := &writerThat{do: func() {
+		mustUpdate(t, db, func(tx *Tx) {
+			for i := range 2000 {
+				k, _ := goodRow(i)
+				tx.Delete(k)
+			}
+		})
+		mustSync(t, db)
+	}}
+	if err := e.CopyTo(w); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(rows(t, db, []byte{1}, nil)); n != 0 {
+		t.Fatalf("%d rows, want none", n)
+	}
+	copied := writeFile(t, filepath.Join(t.TempDir(), "copy.db"), w.Bytes())
+	if missing, err := use(t, copied, 2000); missing != 0 || err != nil {
+		t.Fatalf("the copy: %d rows are missing, %v", missing, err)
+	}
+}
+
+// writerThat does something before the first write.
+type writerThat struct {
+	bytes.Buffer
+	do func()
+}
+
+func (w *writerThat) Write(p []byte) (int, error) {
+	if w.do != nil {
+		w.do()
+		w.do = nil
+	}
+	return w.Buffer.Write(p)
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/rdfs/rdfs/catalog/kv"
+	rdfs "github.com/rdfs/rdfs/fs"
+	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers/dir"
+)
+
+// volumeEngine puts a repository together out of its packages.
+type volumeEngine struct{}
+
+// openVolume is an open repository.
+type openVolume struct {
+	*volume.Volume
+	o     openOptions
+	store *dir.Store
+}
+
+// Open implements engine.
+func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
+	last, err := beginRun(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openTier(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("catalog: %w", err), store.Close())
+	}
+	var disk unix.Statfs_t
+	if err := unix.Statfs(o.Dir, &disk); err != nil {
+		return nil, errors.Join(err, engine.Close(), store.Close())
+	}
+	size, inodes := int64(disk.Blocks)*int64(disk.Bsize), int64(disk.Files)
+	v, err := volume.Open(volume.Options{
+		Repository:    o.Dir,
+		ID:            o.Config.ID,
+		Engine:        engine,
+		Store:         store,
+		DraftDir:      filepath.Join(o.Dir, "drafts"),
+		CacheDir:      filepath.Join(o.Dir, "cache"),
+		CacheMax:      o.Config.Cache.MaxSize.Of(size),
+		CacheMinFree:  o.Config.Cache.MinFree.Of(size),
+		CacheMinNodes: o.Config.Cache.MinFreeInodes.Of(inodes),
+		SealAfter:     o.Config.SealAfter,
+		LastStop:      last,
+		Now:           o.Now,
+		Logger:        o.Logger,
+	})
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	return &openVolume{v, o, store}, nil
+}
+
+// openTier opens the first tier, and makes it when the repository is new.
+func openTier(ctx context.Context, o openOptions) (*dir.Store, error) {
+	t := o.Config.Tiers[0]
+	path := t.Dir(o.Dir)
+	opts := dir.Options{Now: o.Now, Log: o.Logger}
+	// Only a repository without a catalog may make its tier: later, a tier that is
+	// not there is a disk that is not mounted.
+	_, err := os.Stat(catalogPath(o.Dir))
+	isNew := errors.Is(err, fs.ErrNotExist)
+	if isNew {
+		if err := dir.Create(path, o.Config.ID, opts); err != nil {
+			return nil, fmt.Errorf("tier %s: %w", t.Name, err)
+		}
+	}
+	store, err := dir.Open(path, o.Config.ID, opts)
+	if err != nil {
+		return nil, fmt.Errorf("tier %s: %w", t.Name, err)
+	}
+	if !isNew {
+		return store, nil
+	}
+	for object, err := range store.List(ctx, "") {
+		if err == nil {
+			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
+				"Bring the catalog back from a backup", catalogPath(o.Dir), t.Name, filepath.Join(path, object.Key))
+		}
+		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }
+
+// Access implements drive.
+func (d *openVolume) Access(_ context.Context, who control.Caller, path string) error {
+	return d.MayReach(path, volume.Identity{UID: who.UID, Groups: append(slices.Clone(who.Groups), who.GID)})
+}
+
+// Close implements drive.
+func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
+	err := errors.Join(d.Volume.Close(ctx, progress), d.store.Close())
+	if err == nil || onlyEnded(err) {
+		err = errors.Join(err, endRun(d.o.Dir))
+	}
+	return err
+}
+
+// volumeMount is a mounted drive.
+type volumeMount struct{ *rdfs.Mount }
+
+// Mount implements drive.
+func (d *openVolume) Mount(_ context.Context, o mountOptions) (mounted, error) {
+	m, err := rdfs.New(d.Volume, o.Mountpoint, rdfs.Options{Source: o.Source, AllowOther: o.AllowOther, ReadOnly: o.ReadOnly,
+		Kernel: o.Kernel, Debug: o.Debug, NoPassthrough: !o.Passthrough, Logger: d.o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return volumeMount{m}, nil
+}
+
+// NoPassthrough implements mounted.
+func (m volumeMount) NoPassthrough() string { return m.WhyNoPassthrough() }
