@@ -56,7 +56,7 @@ func writeEverything(t *testing.T, e kv.Engine) *Catalog {
 		tx.PutPack(&Pack{ID: blob.PackID{1, 2, 3}, Size: 4096, Chunks: 2, Sum: blob.Sum([]byte("pack")), State: PackStored})
 		tx.PutChunk(id, blob.Location{Pack: blob.PackID{1, 2, 3}, Offset: 64, Stored: 4, Size: 5, Kind: blob.Zstd})
 		tx.PutContent(&blob.Manifest{ID: id, Size: 5, Chunks: []blob.Chunk{{ID: id, Size: 5}}})
-		tx.PutVersion(&Version{File: 2, Seq: 1, Content: id, Size: 5, Mtime: 10, Sealed: 40, Epoch: tx.Epoch(), UID: 1000, GID: 100, Program: "python3 fit.py"})
+		tx.PutVersion(&Version{File: 2, Seq: 1, Content: id, Size: 5, Mtime: 10, Saved: 35, Sealed: 40, Epoch: tx.Epoch(), UID: 1000, GID: 100, Program: "python3 fit.py"})
 		file.Content, file.Seq, file.Gen = id, 1, 0
 		tx.PutNode(2, &file)
 		tx.DeleteDraft(2, 1)
@@ -64,7 +64,7 @@ func writeEverything(t *testing.T, e kv.Engine) *Catalog {
 	change(t, c, func(tx *Tx) { // a large content
 		m := manifest("large", 1200)
 		tx.PutContent(m)
-		tx.PutVersion(&Version{File: 2, Seq: 2, Content: m.ID, Size: m.Size, Mtime: 50, Sealed: 60, Epoch: tx.Epoch(), Note: "größer"})
+		tx.PutVersion(&Version{File: 2, Seq: 2, Content: m.ID, Size: m.Size, Mtime: 50, Saved: -55, Sealed: 60, Epoch: tx.Epoch(), Note: "größer"})
 		file.Content, file.Size, file.Seq = m.ID, m.Size, 2
 		tx.PutNode(2, &file)
 		tx.PutAttr(2, "a", []byte("changed"))
@@ -170,8 +170,8 @@ func dumpLive(t *testing.T, tx *Tx) (rows []string) {
 	add := func(format string, args ...any) bool { rows = append(rows, fmt.Sprintf(format, args...)); return true }
 	err := errors.Join(
 		tx.AllVersions(0, 0, func(v *Version) bool {
-			return add("version %d %d: content %s size %d mtime %d sealed %d epoch %d uid %d gid %d program %q note %q",
-				v.File, v.Seq, v.Content, v.Size, v.Mtime, v.Sealed, v.Epoch, v.UID, v.GID, v.Program, v.Note)
+			return add("version %d %d: content %s size %d mtime %d saved %d sealed %d epoch %d uid %d gid %d program %q note %q",
+				v.File, v.Seq, v.Content, v.Size, v.Mtime, v.Saved, v.Sealed, v.Epoch, v.UID, v.GID, v.Program, v.Note)
 		}),
 		tx.Chunks(blob.ID{}, func(id blob.ID, l blob.Location) bool {
 			return add("chunk %s: pack %s offset %d stored %d size %d kind %s", id, l.Pack, l.Offset, l.Stored, l.Size, l.Kind)

@@ -23,7 +23,7 @@ var (
 	}
 	versionRows = []Version{
 		{},
-		{Content: blob.Sum(nil), Size: math.MaxInt64, Mtime: -1, Sealed: math.MaxInt64, Epoch: 7, UID: 1, GID: math.MaxUint32, Program: "python3 fit.py", Note: "größer"},
+		{Content: blob.Sum(nil), Size: math.MaxInt64, Mtime: -1, Saved: math.MinInt64, Sealed: math.MaxInt64, Epoch: 7, UID: 1, GID: math.MaxUint32, Program: "python3 fit.py", Note: "größer"},
 	}
 	draftRows = []Draft{
 		{},
