@@ -255,6 +255,9 @@ func (v *Volume) resize(n *node, size int64) error {
 		return err
 	}
 	n.seen, n.pristine = s, false
+	if size == 0 {
+		n.poison = nil // what could not be written is not wanted any more
+	}
 	now := max(v.timeNow(), s.mtime)
 	n.over = overlay{valid: true, size: size, mtime: now, ctime: now}
 	return nil

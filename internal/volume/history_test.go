@@ -170,6 +170,18 @@ var patterns = []pattern{
 		step()
 		r.rename(p+".new", p)
 	}},
+	{name: "link to a backup, delete, create", save: func(r *rig, p, data string, step func()) {
+		if r.exists(p) {
+			if r.exists(p + "~") {
+				r.unlink(p + "~")
+			}
+			r.link(p, p+"~")
+			step()
+			r.unlink(p)
+		}
+		step()
+		temp(r, p, data, step)
+	}},
 	{name: "exchange with a temporary, delete it", save: func(r *rig, p, data string, step func()) {
 		temp(r, "new", data, step)
 		if !r.exists(p) {

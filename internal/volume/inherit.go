@@ -94,6 +94,25 @@ func adopt(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, file catalog.File
 	row.File, row.Seq = file, tx.LastSeq(file, seq)
 }
 
+// lastName looks at the name that is left to the node i after name was removed:
+// link(2) and unlink(2) are a rename in two steps, and continue what was under the
+// name that is left.
+func (v *Volume) lastName(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, name string) {
+	var left catalog.Name
+	tx.Names(i, func(n catalog.Name) bool { left = n; return false })
+	if isBackup(name, left.Name) {
+		return
+	}
+	file, seq := v.inherit(tx, left.Dir, left.Name, i, row)
+	if file == row.File {
+		return
+	}
+	from, fromSeq := row.File, row.Seq
+	adopt(tx, i, row, file, seq)
+	v.commitMoved(tx, row, from, fromSeq)
+	tx.PutNode(i, row)
+}
+
 // split gives a node that lost its path's history to a new inode a history of its
 // own, which begins with what it holds, and copies of the attributes.
 func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {

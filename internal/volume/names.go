@@ -339,6 +339,8 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done b
 				fate.tomb = newTomb(tx, i, &row, now)
 			}
 			tx.DeleteAttrs(row.File)
+		} else if row.Nlink == 1 && row.IsRegular() {
+			v.lastName(tx, i, &row, name)
 		}
 		touch(tx, dir, &p, now)
 		return nil
@@ -402,7 +404,7 @@ func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalo
 // isVersion reports whether the draft of n has been closed and quiet long enough
 // to be a version, though it is not sealed yet. n.mu is held.
 func (v *Volume) isVersion(n *node) bool {
-	return n.job != nil && n.writers == 0 && !v.now().Before(n.job.due)
+	return n.job != nil && n.writers == 0 && n.poison == nil && !v.now().Before(n.job.due)
 }
 
 // finish does what remains after the transaction in which the node lost a name.
@@ -412,7 +414,7 @@ func (v *Volume) finish(n *node, f fate) {
 		return
 	}
 	if n.opens > 0 {
-		n.orphan = &orphan{row: f.row, meta: f.meta, attrs: f.attrs}
+		n.orphan = &orphan{row: f.row, meta: f.meta, attrs: f.attrs, detached: f.detached != nil}
 	} else {
 		v.ghosts.keep(n.ino, f.row)
 	}
@@ -431,7 +433,18 @@ func (v *Volume) finish(n *node, f fate) {
 	case f.detached != nil: // the sealer removes it
 	case f.row.Gen != 0:
 		v.removeLater(v.drafts.path(n.ino, f.row.Gen))
-	case !f.row.Content.IsZero():
+	default:
+		v.dropSealed(n, &f.row)
+	}
+}
+
+// dropSealed removes the local file of a sealed node that is no more: from the
+// cache, or from among the drafts when it was on its way. n.mu is held.
+func (v *Volume) dropSealed(n *node, row *catalog.Node) {
+	if n.draft != "" {
+		v.removeLater(n.draft)
+	}
+	if !row.Content.IsZero() {
 		v.uncacheLater(n.ino)
 	}
 }

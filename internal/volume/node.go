@@ -49,6 +49,8 @@ type orphan struct {
 	row   catalog.Node
 	meta  catalog.Draft
 	attrs map[string][]byte
+	// detached: the draft is a finished save, which the sealer removes.
+	detached bool
 }
 
 // stamp tells whether a file has changed: every write changes one of these.

@@ -497,10 +497,12 @@ func (v *Volume) closeIdle(n *node) {
 	n.pass = false
 	if o := n.orphan; o != nil {
 		n.orphan = nil
-		if o.row.Gen != 0 {
+		if o.detached && o.row.Gen == o.meta.Gen {
+			// The sealer still needs the file, and removes it.
+		} else if o.row.Gen != 0 {
 			v.removeLater(v.drafts.path(n.ino, o.row.Gen))
-		} else if !o.row.Content.IsZero() {
-			v.uncacheLater(n.ino)
+		} else {
+			v.dropSealed(n, &o.row)
 		}
 		v.ghosts.keep(n.ino, o.row)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // job is one draft on its way to become a version. It is in the queue, or run by a
@@ -18,6 +19,11 @@ type job struct {
 	size int64
 
 	done chan struct{} // closed when the job has ended, whether it was sealed or dropped
+
+	// manifest and committed belong to the worker that runs the job. A committed job
+	// only waits for the catalog to be durable.
+	manifest  blob.Manifest
+	committed bool
 
 	// due is when the draft will have been quiet long enough. It does not change
 	// while the job belongs to a node.

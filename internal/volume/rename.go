@@ -185,11 +185,13 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				r.from.Nlink--
 			}
 		} else {
-			continues := r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.dstRow.Nlink == 1 && r.srcRow.Nlink == 1 &&
-				!isBackup(r.name, r.newName) // the path that is left keeps its history
-			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, r.dstRow.File)
-			if continues {
-				adopt(tx, r.src, &r.srcRow, r.dstRow.File, r.dstRow.Seq)
+			file, seq := r.dstRow.File, r.dstRow.Seq
+			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, file)
+			if r.continues(tx) {
+				if !r.fate.gone { // a hard link was its backup
+					r.v.split(tx, r.dst, &r.dstRow)
+				}
+				adopt(tx, r.src, &r.srcRow, file, seq)
 			} else if r.fate.gone {
 				tx.DeleteAttrs(r.dstRow.File)
 			}
@@ -210,6 +212,14 @@ func (r *renaming) replace(tx *catalog.Tx) {
 	}
 	r.srcRow.Ctime = max(r.now, r.srcRow.Ctime)
 	tx.PutNode(r.src, &r.srcRow)
+}
+
+// continues reports whether src is the next save of the file under the new name,
+// from which dst was just taken away: both are files, src has no other name, dst
+// none but backups; and src is not itself becoming the backup of the path it leaves.
+func (r *renaming) continues(tx *catalog.Tx) bool {
+	return r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.srcRow.Nlink == 1 &&
+		!isBackup(r.name, r.newName) && onlyBackup(tx, r.dst, r.newName)
 }
 
 // exchange swaps what the names mean. History stays with the paths of two files.

@@ -270,6 +270,9 @@ func TestDraftTouchedWhileItIsSealedIsSealedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.store.open()
+	if err := r.v.Sync(bg(t), "", nil); err != nil && !errors.Is(err, errWriter) {
+		t.Fatal(err)
+	}
 	r.sync()
 	r.wantHistory("f", data)
 	h := r.handle("f", unix.O_RDWR)
@@ -335,6 +338,7 @@ func TestFinishedSaveSurvivesItsReader(t *testing.T) {
 			r := newRig(t)
 			release := r.occupy()
 			r.write("f", "one")
+			r.commit()
 			r.clock.advance(20 * time.Millisecond)
 			h := r.handle("f", unix.O_RDONLY)
 			if how == "unlink" {
@@ -486,9 +490,44 @@ func TestFailedFsyncPoisonsTheDraft(t *testing.T) {
 		t.Errorf("sync gives %v", err)
 	}
 	r.wantHistory("f", "one")
+	r.clock.advance(20 * time.Millisecond)
 	r.write("f", "three") // saved anew
 	r.sync()
 	r.wantHistory("f", "one", "three")
+}
+
+func TestPoisonedDraftIsNeverSealedAndKeepsNobodyWaiting(t *testing.T) {
+	for _, how := range []string{"open for writing", "rename over", "delete and create"} {
+		t.Run(how, func(t *testing.T) {
+			r := newRig(t)
+			r.write("f", "one")
+			r.sync()
+			h := r.handle("f", unix.O_RDWR)
+			r.put(h, "two", 0)
+			h.n.mu.Lock()
+			h.n.poison = syscall.EIO
+			h.n.mu.Unlock()
+			r.release(h)
+			r.clock.advance(20 * time.Millisecond)
+			switch how {
+			case "open for writing":
+				w := r.handle("f", unix.O_RDWR)
+				if err := w.Fsync(bg(t)); !errors.Is(err, syscall.EIO) {
+					t.Errorf("fsync gives %v", err)
+				}
+				r.release(w)
+				r.write("f", "three")
+			case "rename over":
+				r.write("t", "three")
+				r.rename("t", "f")
+			case "delete and create":
+				r.unlink("f")
+				r.write("f", "three")
+			}
+			r.sync()
+			r.wantHistory("f", "one", "three")
+		})
+	}
 }
 
 func TestFsyncMakesTheNameDurable(t *testing.T) {
@@ -561,4 +600,20 @@ func TestFsyncOfADurableFileCommitsNothing(t *testing.T) {
 func (r *rig) epoch() (e catalog.Epoch) {
 	r.v.cat.View(func(tx *catalog.Tx) error { e = tx.Epoch(); return nil })
 	return e
+}
+
+func TestFileRemovedWhileTheCatalogCannotCommitLeavesNothing(t *testing.T) {
+	r := newRig(t)
+	r.write("f", "one")
+	r.sync()
+	r.write("f", "two")
+	full := fmt.Errorf("commit: %w: %w", kv.ErrRetry, syscall.ENOSPC)
+	r.engine.(*kv.Memory).BeforeCommit(func() error { return full })
+	if err := r.v.Sync(bg(t), "", nil); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("sync gives %v", err)
+	}
+	r.unlink("f")
+	r.engine.(*kv.Memory).BeforeCommit(nil)
+	r.sync()
+	r.wantHistory("f", "one", "two")
 }

@@ -118,10 +118,9 @@ func (s *sealer) batch(now time.Time) (jobs []*job) {
 // sealed is what became of the bytes of one job.
 type sealed struct {
 	*job
-	manifest blob.Manifest
-	known    bool // the content was stored before
-	took     time.Duration
-	err      error
+	known bool // the content was stored before
+	took  time.Duration
+	err   error
 }
 
 // errWriter: the draft changed while it was sealed.
@@ -140,10 +139,14 @@ func (s *sealer) run(jobs []*job) {
 	work := make([]*sealed, 0, len(jobs))
 	for _, j := range jobs {
 		w := &sealed{job: j}
+		work = append(work, w)
+		if j.committed {
+			w.known = true
+			continue
+		}
 		start := v.now()
 		w.manifest, w.known, w.err = s.read(b, j)
 		w.took = v.now().Sub(start)
-		work = append(work, w)
 	}
 	stored, err := b.Finish(v.ctx)
 	if err == nil {
@@ -158,8 +161,9 @@ func (s *sealer) run(jobs []*job) {
 	}
 	committed := work[:0]
 	for _, w := range work {
-		if w.err == nil {
+		if w.err == nil && !w.committed {
 			w.err = s.commit(w)
+			w.committed = w.err == nil
 		}
 		if w.err != nil {
 			s.failed(w)
@@ -325,6 +329,9 @@ func (s *sealer) settle(w *sealed) {
 	s.mu.Unlock()
 	switch {
 	case detached, n.job != w.job:
+		if row, err := v.row(n); err == nil && row.Gen == 0 && n.draft == w.path {
+			n.draft, n.gen = "", 0 // it lost its name and is open: its bytes are sealed
+		}
 		v.removeLater(w.path)
 	default:
 		n.job = nil
@@ -362,6 +369,13 @@ func (s *sealer) failed(w *sealed) {
 	defer s.mu.Unlock()
 	if w.state == jobDropped || w.detached == nil && w.n.job != w.job {
 		s.end(w.job)
+		return
+	}
+	if errors.Is(w.err, errWriter) { // without a handle of ours: it is sealed again when it is quiet
+		w.state = jobQueued
+		w.retry = s.v.now().Add(min(s.v.o.SealAfter, time.Second))
+		heap.Push(&s.queue, w.job)
+		s.changed.Broadcast()
 		return
 	}
 	w.tries++

@@ -21,7 +21,7 @@ func (t *nodeTable) acquire(i catalog.Inode) *node {
 	t.mu.Lock()
 	n := t.m[i]
 	if n == nil {
-		n = &node{ino: i}
+		n = &node{ino: i, changes: 1} // what happened before may not be durable
 		t.m[i] = n
 	}
 	n.refs++
