@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (t *Tx) get(key []byte) []byte {
 func (t *Tx) getPast(key []byte) (p []byte) {
 	t.kv.Ascend(appendPast(nil, key, t.at+1), pastEnd(nil, key), func(_, row []byte) bool {
 		if born, was := split(row); born <= t.at {
-			p = was
+			p = bytes.Clone(was) // valid only here
 		}
 		return false
 	})
