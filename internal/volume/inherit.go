@@ -143,6 +143,7 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 func (v *Volume) also(d *catalog.Draft, old catalog.FileID) {
 	if d.Also == 0 {
 		d.Also = old
+		v.sealer.saves.move(old, d.Inode)
 	}
 }
 

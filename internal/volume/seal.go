@@ -153,6 +153,7 @@ var errWriter = errors.New("the file is being written to")
 // run seals a batch: bytes into packs, packs durable, then the catalog.
 func (s *sealer) run(jobs []*job) {
 	v := s.v
+	jobs = s.inOrder(jobs)
 	defer func() {
 		s.mu.Lock()
 		s.running -= len(jobs)
@@ -420,6 +421,9 @@ func (s *sealer) failed(w *sealed) {
 	}
 	w.tries++
 	w.job.err = w.err
+	if w.unreadable() {
+		s.unpark(w.job)
+	}
 	w.urgent = false
 	w.state = jobQueued
 	w.retry = s.v.now().Add(min(time.Second<<min(w.tries-1, 5), 30*time.Second))
@@ -466,6 +470,12 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 	for {
 		var failed error
 		for j, tries := range waiting {
+			if e := j.after; e != nil {
+				if _, ok := waiting[e]; !ok { // of another inode
+					waiting[e] = e.tries
+					s.hurryLocked(e)
+				}
+			}
 			switch {
 			case j.state == jobEnded:
 				delete(waiting, j)
