@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sort"
 	"sync/atomic"
 	"time"
 
@@ -261,39 +260,4 @@ func (c *Catalog) Close() error {
 		return nil
 	})
 	return c.db.Close()
-}
-
-// recentEpochs remembers when the epochs of the last minutes were closed, oldest
-// first, at most one each 50 ms. It is guarded by the store's write lock.
-type recentEpochs struct {
-	epochs []Epoch
-	times  []Time
-}
-
-const (
-	maxRecent  = 4096 // at least 100 s
-	recentStep = Time(50 * time.Millisecond)
-	recentSpan = Time(2 * time.Minute)
-)
-
-func (r *recentEpochs) add(e Epoch, t Time) {
-	n := len(r.epochs)
-	if n > 0 && t < r.times[n-1]+recentStep {
-		return
-	}
-	if n >= maxRecent {
-		r.epochs = append(r.epochs[:0], r.epochs[n/2:]...)
-		r.times = append(r.times[:0], r.times[n/2:]...)
-	}
-	r.epochs = append(r.epochs, e)
-	r.times = append(r.times, t)
-}
-
-// before returns the last remembered epoch that was closed before t, or the first.
-func (r *recentEpochs) before(t Time) Epoch {
-	if len(r.epochs) == 0 {
-		return 0
-	}
-	i := sort.Search(len(r.times), func(i int) bool { return r.times[i] >= t })
-	return r.epochs[max(i-1, 0)]
 }

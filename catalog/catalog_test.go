@@ -3,9 +3,13 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
@@ -270,5 +274,158 @@ func TestPendingAndSize(t *testing.T) {
 	}
 	if err := c.CheckEngine(context.Background(), func(problem string) { t.Error(problem) }); err != nil {
 		t.Error(err)
+	}
+}
+
+// A group that could not be committed at once keeps its epoch.
+func TestCommitThatIsTriedAgainKeepsItsEpoch(t *testing.T) {
+	e := kv.NewMemory()
+	c := open(t, e, quiet(newClock()))
+	e.BeforeCommit(func() error { return fmt.Errorf("disk full: %w", kv.ErrRetry) })
+	put := func(name string) (epoch Epoch) {
+		update(t, c, func(tx *Tx) {
+			epoch = tx.Epoch()
+			tx.PutName(Root, name, tx.NewInode(), TypeRegular)
+		})
+		return epoch
+	}
+	first := put("a")
+	if err := c.Sync(context.Background()); !errors.Is(err, kv.ErrRetry) {
+		t.Fatalf("Sync: got %v, want %v", err, kv.ErrRetry)
+	}
+	second := put("b")
+	if second != first+1 {
+		t.Errorf("after the attempt: got epoch %d, want %d", second, first+1)
+	}
+	if got := collectChanges(t, c, first-1); len(got) != 0 {
+		t.Errorf("changes that are not durable: %+v", got)
+	}
+	e.BeforeCommit(nil)
+	closeEpoch(t, c)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	c = open(t, e, quiet(newClock()))
+	want := []Change{{Epoch: first, Kind: NameChanged, Dir: Root, Name: "a"}, {Epoch: second, Kind: NameChanged, Dir: Root, Name: "b"}}
+	if got := collectChanges(t, c, first-1); !slices.Equal(got, want) {
+		t.Errorf("changes: got %+v, want %+v", got, want)
+	}
+	view(t, c, func(tx *Tx) {
+		for at, want := range map[Epoch]string{first: "a", second: "a b"} {
+			if got := strings.Join(dirents(names(tx.At(at), Root, "", 9)), " "); got != want {
+				t.Errorf("at %d: got %q, want %q", at, got, want)
+			}
+		}
+	})
+}
+
+func TestWritingToThePastPanics(t *testing.T) {
+	c := openMemory(t)
+	for name, write := range map[string]func(tx *Tx){
+		"put":    func(tx *Tx) { tx.PutAttr(1, "a", nil) },
+		"delete": func(tx *Tx) { tx.DeleteNode(Root) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			c.Update(func(tx *Tx) error { write(tx.At(1)); return nil })
+		}()
+	}
+	view(t, c, func(tx *Tx) {
+		if _, err := tx.Node(Root); err != nil || tx.Counters().Nodes != 1 {
+			t.Errorf("afterwards: %v, %+v", err, tx.Counters())
+		}
+	})
+}
+
+// Writers, readers and a follower at once, while epochs are closed all the time.
+func TestConcurrentUse(t *testing.T) {
+	o := quiet(newClock())
+	o.Interval = time.Millisecond
+	c := open(t, kv.NewMemory(), o)
+	const writers, each = 4, 300
+	var busy, all sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range writers {
+		busy.Go(func() {
+			for i := range each {
+				ino := c.NewInode()
+				if err := c.Update(func(tx *Tx) error {
+					tx.PutNode(ino, &Node{Mode: TypeRegular, Size: int64(i)})
+					tx.PutName(Root, fmt.Sprintf("%d-%d", w, i), ino, TypeRegular)
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+				if i%50 == 0 {
+					if err := c.Sync(context.Background()); err != nil {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	until := func(fn func()) {
+		all.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					fn()
+				}
+			}
+		})
+	}
+	until(func() {
+		view(t, c, func(tx *Tx) {
+			n := 0
+			tx.ReadDir(Root, "", func(d Dirent) bool {
+				if _, err := tx.Node(d.Ino); err != nil {
+					t.Errorf("%s: %v", d.Name, err)
+				}
+				n++
+				return true
+			})
+			if got := tx.Counters().Nodes; got != uint64(n)+1 {
+				t.Errorf("got %d nodes and %d names", got, n)
+			}
+		})
+	})
+	until(func() {
+		view(t, c, func(tx *Tx) {
+			closed := tx.EpochAt(1<<63 - 1)
+			if closed+1 != tx.Epoch() {
+				t.Errorf("newest closed epoch %d, open epoch %d", closed, tx.Epoch())
+			}
+			tx.Since(0)
+			past := tx.At(closed)
+			past.ReadDir(Root, "", func(d Dirent) bool {
+				if _, err := past.Node(d.Ino); err != nil {
+					t.Errorf("%s in epoch %d: %v", d.Name, closed, err)
+				}
+				return true
+			})
+		})
+	})
+	seen, after := map[string]bool{}, Epoch(0)
+	follow := func() {
+		for _, ch := range collectChanges(t, c, after) {
+			if after = ch.Epoch; ch.Kind == NameChanged {
+				seen[ch.Name] = true
+			}
+		}
+	}
+	until(follow)
+	busy.Wait()
+	close(stop)
+	all.Wait()
+	closeEpoch(t, c)
+	follow()
+	if len(seen) != writers*each {
+		t.Errorf("the follower saw %d names, want %d", len(seen), writers*each)
 	}
 }

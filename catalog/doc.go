@@ -7,15 +7,22 @@
 // is replaced or deleted in a later epoch moves to the past with the epoch in
 // which it died. So the state at the end of any epoch e can be read (Tx.At), and
 // a snapshot is only a name for an epoch. The live path never reads the past,
-// with one exception: Tx.Inherit looks for a name that was lately taken away.
+// with one exception: Tx.LastAt looks for a name that was lately taken away.
 //
 // Guarantees: an Update is atomic, visible at once to every View, and durable
 // when Sync returns or when its group was committed, in order: a crash keeps a
 // prefix of the Updates. Nothing that the methods return aliases the store's
-// memory.
+// memory. An error about a row that is not as it was written wraps
+// blob.ErrCorrupt; where a method has no error to return, View and Update return
+// it.
 //
 // Caveats: View and Update hold a lock; their functions must be short and must
-// not wait for anything. One Update runs at a time.
+// not wait for anything. One Update runs at a time. The number of an epoch that
+// is not durable yet is given to another one after a crash: who writes it down
+// elsewhere calls Sync before. Times of epochs never go back: while the clock
+// shows less than the time of the last epoch, epochs are a nanosecond apart, and
+// EpochAt and Since take them for later than they were. Nothing is ever removed
+// from the past and the feed yet.
 //
 // The format, byte by byte, is in FORMAT.md.
 package catalog

@@ -33,7 +33,7 @@ func (t *Tx) DeleteDraft(i Inode, gen uint32) {
 		return
 	}
 	t.c.count.Drafts--
-	t.kv.Delete(key)
+	t.remove(key)
 }
 
 // Drafts yields all drafts after the given one, in order of inode and generation.

@@ -234,7 +234,7 @@ func (m *model) write(tx *Tx) []Change {
 			tx.DeleteVersion(1, s)
 			delete(m.versions, s)
 		} else {
-			v := Version{File: 1, Seq: s, Content: blob.Sum([]byte{1}), Size: m.rng.Int64(), Mtime: Time(m.rng.Int64()), Sealed: 7,
+			v := Version{File: 1, Seq: s, Content: blob.Sum([]byte{1}), Size: m.rng.Int64(), Mtime: Time(m.rng.Int64()), Saved: Time(m.rng.Int64()), Sealed: 7,
 				Epoch: tx.Epoch(), UID: m.rng.Uint32(), GID: 3, Program: "python x.py", Note: fmt.Sprint(m.rng.IntN(10))}
 			tx.PutVersion(&v)
 			m.versions[s] = v

@@ -34,7 +34,8 @@ const steps = 8
 
 // rowReader reads rows that are true at one epoch, a batch at a time.
 type rowReader struct {
-	rows []row       // read and not yet passed; they share mem
+	rows []row       // that were read last; they share mem
+	at   int         // how many of them were passed
 	mem  []byte      // keys and payloads
 	fill func() bool // reads the next batch, which may be empty; false: there is no more
 }
@@ -43,19 +44,19 @@ type row struct{ key, payload []byte }
 
 // head returns the current row, nil at the end.
 func (r *rowReader) head() *row {
-	for len(r.rows) == 0 {
+	for r.at == len(r.rows) {
 		if r.fill == nil {
 			return nil
 		}
-		r.rows, r.mem = r.rows[:0], r.mem[:0]
+		r.rows, r.at, r.mem = r.rows[:0], 0, r.mem[:0]
 		if !r.fill() {
 			r.fill = nil
 		}
 	}
-	return &r.rows[0]
+	return &r.rows[r.at]
 }
 
-func (r *rowReader) step() { r.rows = r.rows[1:] }
+func (r *rowReader) step() { r.at++ }
 
 func (r *rowReader) add(key, payload []byte) {
 	n := len(r.mem)
@@ -129,33 +130,3 @@ func (t *Tx) pastRows(from, end []byte) *rowReader {
 	}
 	return &r
 }
-
-// EpochAt returns the newest epoch that was closed at t or before; 0 when t is
-// before the first. Epochs are numbered without gaps and their times rise, so a
-// binary search finds it.
-func (t *Tx) EpochAt(at Time) Epoch {
-	lo, hi := Epoch(0), t.c.epoch-1 // lo is known to be at or before, hi is a candidate
-	for lo < hi {
-		mid := lo + (hi-lo+1)/2
-		if when, err := t.EpochTime(mid); err == nil && when <= at {
-			lo = mid
-		} else {
-			hi = mid - 1
-		}
-	}
-	return lo
-}
-
-// EpochTime returns when epoch e was closed.
-func (t *Tx) EpochTime(e Epoch) (Time, error) {
-	v := t.kv.Get(key1(tableEpoch, uint64(e)))
-	if len(v) != 8 {
-		return 0, ErrNotExist
-	}
-	return Time(be.Uint64(v)), nil
-}
-
-// Since returns an epoch that was closed shortly before at, so that all that
-// happened at at or later belongs to it or to a later one. It looks in memory
-// only; at must lie within the last minute or so.
-func (t *Tx) Since(at Time) Epoch { return t.c.recent.before(at) }

@@ -203,6 +203,11 @@ func TestEpochTimesRiseWhenTheClockGoesBack(t *testing.T) {
 	before := write()
 	clk.add(-time.Hour)
 	after := write()
+	view(t, c, func(tx *Tx) {
+		if got := tx.Since(TimeOf(clk.Now())); got > before {
+			t.Errorf("Since now: got %d, which was closed later by the clock than %d", got, before)
+		}
+	})
 	if err := c.Close(); err != nil {
 		t.Fatal(err)
 	}

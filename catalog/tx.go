@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func (t *Tx) get(key []byte) []byte {
 func (t *Tx) getPast(key []byte) (p []byte) {
 	t.kv.Ascend(appendPast(nil, key, t.at+1), pastEnd(nil, key), func(_, row []byte) bool {
 		if born, was := split(row); born <= t.at {
-			p = was
+			p = bytes.Clone(was) // valid only here
 		}
 		return false
 	})
@@ -75,7 +76,7 @@ func (t *Tx) delete(key []byte) bool {
 		return false
 	}
 	t.retire(key, old)
-	t.kv.Delete(key)
+	t.remove(key)
 	return true
 }
 
@@ -106,11 +107,24 @@ func (t *Tx) changed(key []byte) {
 // store writes a row and takes ownership of both slices. What kv would refuse is
 // found out here, so that Update knows.
 func (t *Tx) store(key, value []byte) {
+	t.mustBeLive()
 	if len(key) > kv.MaxKey || len(value) > kv.MaxValue {
 		t.refuse(fmt.Errorf("catalog: row %x: %d bytes, at most %d are allowed", key[:min(len(key), 64)], len(value), kv.MaxValue))
 		return
 	}
 	t.kv.Put(key, value)
+}
+
+// remove removes a row.
+func (t *Tx) remove(key []byte) {
+	t.mustBeLive()
+	t.kv.Delete(key)
+}
+
+func (t *Tx) mustBeLive() {
+	if t.at != Live {
+		panic("catalog: write to the past")
+	}
 }
 
 // refuse makes the Update fail.

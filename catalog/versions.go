@@ -95,6 +95,6 @@ func (t *Tx) DeleteVersion(f FileID, s Seq) {
 		return
 	}
 	t.c.count.Versions--
-	t.kv.Delete(key)
+	t.remove(key)
 	t.changed(key)
 }

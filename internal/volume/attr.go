@@ -247,10 +247,14 @@ func (v *Volume) truncate(ctx context.Context, n *node, size int64, who Caller) 
 
 // resize sets the size of the draft of n, whose writer the caller is.
 func (v *Volume) resize(n *node, size int64) error {
-	if err := n.file.Truncate(size); err != nil {
+	w, err := n.writeFile()
+	if err != nil {
 		return err
 	}
-	s, err := fstat(n.file)
+	if err := w.Truncate(size); err != nil {
+		return err
+	}
+	s, err := fstat(w)
 	if err != nil {
 		return err
 	}

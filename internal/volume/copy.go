@@ -28,8 +28,11 @@ func (v *Volume) CopyRange(ctx context.Context, src *Handle, srcOff int64, dst *
 		return 0, err
 	}
 	dst.n.mu.Lock()
-	out := dst.n.file
+	out, err := dst.n.writeFile()
 	dst.n.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
 	if part != nil {
 		return copyPartial(ctx, src, srcOff, out, dstOff, size)
 	}

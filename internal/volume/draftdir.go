@@ -56,9 +56,9 @@ func (d *draftDir) path(i catalog.Inode, gen uint32) string {
 
 const hexDigits = "0123456789abcdef"
 
-// create makes an empty draft.
+// create makes an empty draft, open for reading.
 func (d *draftDir) create(i catalog.Inode, gen uint32) (*os.File, error) {
-	return openFile(d.path(i, gen), os.O_RDWR|os.O_CREATE|os.O_EXCL)
+	return openFile(d.path(i, gen), os.O_RDONLY|os.O_CREATE|os.O_EXCL)
 }
 
 // openFile opens a regular file without what os.OpenFile does for others.

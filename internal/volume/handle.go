@@ -108,8 +108,11 @@ func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
 		return 0, ErrPerm
 	}
 	h.n.mu.Lock()
-	f := h.n.file
+	f, err := h.n.writeFile()
 	h.n.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
 	n, err := f.WriteAt(p, off)
 	if err == nil && h.sync {
 		err = h.Fsync(context.Background())
@@ -170,8 +173,12 @@ func (h *Handle) Allocate(off, size int64, mode uint32) error {
 	}
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
-	if err := unix.Fallocate(int(h.n.file.Fd()), mode, off, size); err != nil {
-		return &os.PathError{Op: "fallocate", Path: h.n.file.Name(), Err: err}
+	w, err := h.n.writeFile()
+	if err != nil {
+		return err
+	}
+	if err := unix.Fallocate(int(w.Fd()), mode, off, size); err != nil {
+		return &os.PathError{Op: "fallocate", Path: w.Name(), Err: err}
 	}
 	if mode&keepSize == 0 || mode&(punchHole|zeroRange) != 0 {
 		h.n.pristine = false

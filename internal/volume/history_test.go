@@ -486,8 +486,9 @@ func TestExchangeLeavesHistoryWithThePaths(t *testing.T) {
 				r.wantHistory("b", "b1", "a2")
 			}
 			for _, p := range []string{"a", "b"} {
-				if got := r.xattr(p, "user.path"); got != p {
-					t.Errorf("attribute of %s: %q", p, got)
+				// Attributes that an inode brings win over those of the path.
+				if got, want := r.xattr(p, "user.path"), map[string]string{"a": "b", "b": "a"}[p]; got != want {
+					t.Errorf("attribute of %s: %q, want %q", p, got, want)
 				}
 			}
 			r.renameFlags("a", "b", RenameExchange)

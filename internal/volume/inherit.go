@@ -123,7 +123,7 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 		if d, err := tx.Draft(i, row.Gen); err == nil {
 			d.File = file
 			if v.timeNow()-row.Mtime >= catalog.Time(v.o.SealAfter) {
-				d.Also = old // a finished save of the path, too
+				v.also(&d, old)
 			}
 			tx.PutDraft(&d)
 		}
@@ -136,6 +136,15 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 	}
 	row.File = file
 	tx.PutNode(i, row)
+}
+
+// also makes the bytes of a draft that moved away from the path of a file a version
+// of that file, too: they are a finished save of it that could not be sealed yet.
+func (v *Volume) also(d *catalog.Draft, old catalog.FileID) {
+	if d.Also == 0 {
+		d.Also = old
+		v.sealer.saves.move(old, d.Inode)
+	}
 }
 
 // commitMoved records the sealed content that a node brings under another file's

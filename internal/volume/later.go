@@ -1,10 +1,17 @@
 package volume
 
-import "sync"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 // chores runs small tasks in the background, in order, by one goroutine that
-// exists while there are any. The zero value is ready to use.
+// exists while there are any.
 type chores struct {
+	// before is called before each round of tasks. When it fails they are not run.
+	before func() error
+
 	mu      sync.Mutex
 	todo    []func()
 	running bool
@@ -18,7 +25,9 @@ func (c *chores) add(task func()) {
 	c.mu.Lock()
 	if len(c.todo) >= maxChores {
 		c.mu.Unlock()
-		task()
+		if c.before() == nil {
+			task()
+		}
 		return
 	}
 	c.todo = append(c.todo, task)
@@ -43,6 +52,9 @@ func (c *chores) run() {
 			return
 		}
 		c.mu.Unlock()
+		if c.before() != nil {
+			continue
+		}
 		for _, task := range todo {
 			task()
 		}
@@ -59,4 +71,25 @@ func (c *chores) wait() {
 	}
 }
 
+// later runs a task when all that is in the catalog now is durable: what nothing
+// refers to any more may be removed only when a crash cannot bring the reference back.
 func (v *Volume) later(task func()) { v.chores.add(task) }
+
+// choreEvery is how long tasks are gathered, so that many share one commit.
+const choreEvery = 300 * time.Millisecond
+
+// settleChores waits until the tasks that were added before may run. It fails when
+// the catalog will never be durable again: then what the tasks would remove stays,
+// and the next run looks at it.
+func (v *Volume) settleChores() error {
+	for {
+		select {
+		case <-time.After(choreEvery):
+		case <-v.ctx.Done():
+		}
+		err := v.cat.Sync(context.WithoutCancel(v.ctx))
+		if err == nil || v.cat.Err() != nil || v.ctx.Err() != nil {
+			return err
+		}
+	}
+}

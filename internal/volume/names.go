@@ -404,7 +404,7 @@ func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalo
 // isVersion reports whether the draft of n has been closed and quiet long enough
 // to be a version, though it is not sealed yet. n.mu is held.
 func (v *Volume) isVersion(n *node) bool {
-	return n.job != nil && n.writers == 0 && n.poison == nil && !v.now().Before(n.job.due)
+	return n.job != nil && n.writers == 0 && n.poison == nil && !n.pristine && !v.now().Before(n.job.due)
 }
 
 // finish does what remains after the transaction in which the node lost a name.

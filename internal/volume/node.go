@@ -24,7 +24,8 @@ type node struct {
 	opens   int // handles, from the reply to their Open to their Release
 	writers int // of these, open for writing
 	pass    bool
-	file    *os.File       // open read-write; nil: not open, not local, or not needed yet
+	file    *os.File       // open for reading; nil: not open, not local, or not needed yet
+	w       *os.File       // the same file, open for writing, while we need it and writers > 0
 	partial *cache.Partial // serves reads while the content arrives; then file is nil
 
 	draft string // path of the file while it is a draft; "" when it is in the cache
@@ -60,11 +61,29 @@ type stamp struct {
 	blocks       int64
 }
 
+// same reports whether no byte can have changed between two stamps. The inode of the
+// file may have: it was renamed, for instance.
+func (s stamp) same(t stamp) bool { return s.size == t.size && s.mtime == t.mtime }
+
 // overlay is what the kernel did to the draft and the row does not say yet.
 type overlay struct {
 	valid        bool
 	size         int64
 	mtime, ctime catalog.Time
+}
+
+// writeFile returns the draft open for writing. The file that the kernel has is open
+// for reading only: the kernel opens it anew for each handle, and that we ourselves
+// are no writer lets us see whether others are (hasWriters). n.mu is held.
+func (n *node) writeFile() (*os.File, error) {
+	if n.w == nil {
+		f, err := openFile(n.draft, os.O_RDWR)
+		if err != nil {
+			return nil, err
+		}
+		n.w = f
+	}
+	return n.w, nil
 }
 
 func fstat(f *os.File) (s stamp, err error) {

@@ -70,6 +70,7 @@ func (v *Volume) Open(ctx context.Context, i catalog.Inode, flags int, who Calle
 			v.nodes.release(n)
 		}
 	}()
+	v.raise(n)
 	h = &Handle{v: v, n: n, write: writable(flags), sync: flags&(unix.O_SYNC|unix.O_DSYNC) != 0}
 	if h.write {
 		err = v.openWrite(ctx, n, flags&unix.O_TRUNC != 0, who)
@@ -82,6 +83,20 @@ func (v *Volume) Open(ctx context.Context, i catalog.Inode, flags int, who Calle
 	n.opens++
 	n.mu.Unlock()
 	return h, nil
+}
+
+// raise makes a node that has just lost its last name an orphan again, so that the
+// kernel, which looked the name up before, can open what it found.
+func (v *Volume) raise(n *node) {
+	if n.orphan != nil {
+		return
+	}
+	if _, err := v.row(n); !errors.Is(err, ErrNotExist) {
+		return
+	}
+	if ghost, ok := v.ghosts.get(n.ino); ok && ghost.IsRegular() {
+		n.orphan = &orphan{row: ghost, attrs: make(map[string][]byte)}
+	}
 }
 
 func (v *Volume) openWrite(ctx context.Context, n *node, trunc bool, who Caller) error {
@@ -177,9 +192,9 @@ func (v *Volume) fetch(ctx context.Context, n *node, id blob.ID) error {
 // the drafts when it was sealed just now.
 func (v *Volume) sealedFile(n *node, row *catalog.Node) (*os.File, error) {
 	if n.draft != "" {
-		return openFile(n.draft, os.O_RDWR)
+		return openFile(n.draft, os.O_RDONLY)
 	}
-	return v.cache.Get(liveKey(n.ino), row.Content, row.Size, os.O_RDWR)
+	return v.cache.Get(liveKey(n.ino), row.Content, row.Size, os.O_RDONLY)
 }
 
 // openDraft opens the draft of n. n.mu is held.
@@ -188,7 +203,7 @@ func (v *Volume) openDraft(n *node, row *catalog.Node) error {
 	if n.file != nil {
 		return nil
 	}
-	f, err := openFile(n.draft, os.O_RDWR)
+	f, err := openFile(n.draft, os.O_RDONLY)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			return fmt.Errorf("draft %s: %w", n.draft, ErrLost)
@@ -270,9 +285,10 @@ func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc b
 func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 	line := who.Program
 	set := func(d *catalog.Draft) bool {
-		if d.UID == who.UID && d.GID == who.GID && d.Program == line {
+		if d.UID == who.UID && d.GID == who.GID && d.Program == line && d.Also == 0 {
 			return false
 		}
+		d.Also = 0 // that save goes on, and is of this file only
 		d.UID, d.GID, d.Program, d.Opened = who.UID, who.GID, line, v.timeNow()
 		return true
 	}
@@ -326,7 +342,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 			v.uncacheLater(n.ino)
 		}
 	default:
-		f, err = v.cache.Take(liveKey(n.ino), row.Content, row.Size, path)
+		f, err = v.take(n, row, path)
 		if errors.Is(err, blob.ErrNotFound) {
 			return true, v.fetch(ctx, n, row.Content)
 		}
@@ -361,6 +377,16 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 	return false, nil
 }
 
+// take moves the cached file of n to path, and opens it for reading.
+func (v *Volume) take(n *node, row *catalog.Node, path string) (*os.File, error) {
+	moved, err := v.cache.Take(liveKey(n.ino), row.Content, row.Size, path)
+	if err != nil {
+		return nil, err
+	}
+	moved.Close()
+	return openFile(path, os.O_RDONLY)
+}
+
 // replaceDraft gives n a new, empty draft and leaves the old one, a finished save,
 // to the sealer.
 func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
@@ -378,7 +404,7 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 		old = d
 		old.Detached, old.Mtime = true, row.Mtime
 		tx.PutDraft(&old)
-		d.Gen = gen
+		d.Gen, d.Also = gen, 0
 		tx.PutDraft(&d)
 		row.Gen, row.Size = gen, 0
 		return nil
@@ -436,23 +462,21 @@ func (v *Volume) addDetached(n *node, gen uint32, row *catalog.Node) error {
 }
 
 // endWrite uncounts a writer. After the last one the draft is scheduled to be
-// sealed, or put back when it was not written to. n.mu is held.
+// sealed, or put back if it was not written to. n.mu is held.
 func (v *Volume) endWrite(n *node) error {
 	if n.writers--; n.writers > 0 {
 		return nil
 	}
 	err := n.observe()
+	if n.w != nil {
+		n.w.Close()
+		n.w = nil
+	}
 	if n.orphan != nil {
 		n.orphan.row.Gen = n.gen
 		n.settle(&n.orphan.row)
 		v.closeIdle(n)
 		return err
-	}
-	if n.pristine && err == nil {
-		if err := v.putBack(n); err == nil {
-			v.closeIdle(n)
-			return nil
-		}
 	}
 	row, err2 := v.modify(n, func(_ *catalog.Tx, row *catalog.Node) error { n.settle(row); return nil })
 	v.drafts.noteClosed(n.draft)
@@ -461,24 +485,18 @@ func (v *Volume) endWrite(n *node) error {
 	return errors.Join(err, err2)
 }
 
-// putBack returns an unwritten draft to the cache: the node is sealed as it was.
+// putBack makes a node whose draft was not written to sealed again, as it was.
 func (v *Volume) putBack(n *node) error {
-	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
+	_, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
+		if tx == nil {
+			return errWriter
+		}
 		tx.DeleteDraft(n.ino, row.Gen)
 		row.Gen = 0
-		v.commitMoved(tx, row, row.File, row.Seq) // if it was moved over another file meanwhile
+		v.commitMoved(tx, row, row.File, 0) // it may have come under another path meanwhile
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	path := n.draft
-	n.draft, n.gen, n.pristine = "", 0, false
-	if err := v.cache.Adopt(liveKey(n.ino), row.Content, row.Size, path); err != nil {
-		v.log.Warn("an unchanged file could not be put back into the cache; it is fetched when it is needed", "path", path, "err", err)
-		v.removeLater(path)
-	}
-	return nil
+	return err
 }
 
 // closeIdle closes what a node without handles does not need. n.mu is held.

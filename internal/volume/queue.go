@@ -23,6 +23,7 @@ type job struct {
 	// manifest and committed belong to the worker that runs the job. A committed job
 	// only waits for the catalog to be durable.
 	manifest  blob.Manifest
+	pristine  bool // the draft was not written to: it is put back
 	committed bool
 
 	// due is when the draft will have been quiet long enough. It does not change
@@ -35,8 +36,11 @@ type job struct {
 	retry    time.Time      // not before
 	tries    int            // that failed
 	err      error          // of the last try
+	mapped   bool           // the last try found the draft mapped for writing
 	detached *catalog.Draft // set when the node has gone on without this draft
 	index    int            // in the heap
+	after    *job           // while parked: it must end first
+	parked   []*job         // that wait for this one
 }
 
 type jobState int
@@ -44,6 +48,7 @@ type jobState int
 const (
 	jobQueued jobState = iota
 	jobRunning
+	jobParked  // another save of the same file comes first
 	jobDropped // nobody wants the result any more
 	jobEnded
 )
@@ -66,6 +71,7 @@ type sealer struct {
 	bytes   int64             // of these
 	running int
 	stopped bool
+	saves   saves
 	slow    map[catalog.FileID]time.Duration // how long the last seal took, if long
 
 	wg sync.WaitGroup
@@ -74,6 +80,7 @@ type sealer struct {
 func newSealer(v *Volume) *sealer {
 	s := &sealer{v: v, jobs: make(map[*job]struct{}), slow: make(map[catalog.FileID]time.Duration)}
 	s.changed = sync.NewCond(&s.mu)
+	s.saves.init()
 	return s
 }
 
@@ -103,6 +110,11 @@ func (s *sealer) add(j *job) {
 	s.mu.Lock()
 	s.jobs[j] = struct{}{}
 	s.bytes += j.size
+	if j.detached != nil {
+		s.saves.finished(j)
+	} else {
+		s.saves.live[j.n.ino] = j
+	}
 	heap.Push(&s.queue, j)
 	s.changed.Broadcast()
 	s.mu.Unlock()
@@ -112,6 +124,7 @@ func (s *sealer) add(j *job) {
 func (s *sealer) detach(j *job, d *catalog.Draft) {
 	s.mu.Lock()
 	j.detached = d
+	s.saves.finished(j)
 	s.mu.Unlock()
 }
 
@@ -123,6 +136,9 @@ func (s *sealer) drop(j *job) {
 	case jobQueued:
 		heap.Remove(&s.queue, j.index)
 		s.end(j)
+	case jobParked:
+		j.after = nil
+		s.end(j)
 	case jobRunning:
 		j.state = jobDropped
 	}
@@ -132,6 +148,8 @@ func (s *sealer) drop(j *job) {
 func (s *sealer) end(j *job) {
 	j.state = jobEnded
 	delete(s.jobs, j)
+	s.saves.ended(j)
+	s.unpark(j)
 	s.bytes -= j.size
 	close(j.done)
 	s.changed.Broadcast()
@@ -148,8 +166,11 @@ func (s *sealer) hurry(j *job) {
 
 func (s *sealer) hurryLocked(j *job) {
 	j.urgent, j.retry = true, time.Time{}
-	if j.state == jobQueued {
+	switch j.state {
+	case jobQueued:
 		heap.Fix(&s.queue, j.index)
+	case jobParked:
+		s.hurryLocked(j.after)
 	}
 }
 

@@ -172,15 +172,22 @@ func hasWriters(path string) (bool, error) {
 		return false, err
 	}
 	defer f.Close()
-	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	busy, err := leaseRefused(f)
+	return busy || err != nil, nil // a filesystem without leases: take no risk
+}
+
+// leaseRefused reports whether the kernel refuses a read lease on f, which is open
+// for reading: it does when any process has the file open, or mapped, for writing.
+func leaseRefused(f *os.File) (bool, error) {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
 	switch err {
 	case nil:
-		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
-		return false, nil
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+		return false, err
 	case unix.EAGAIN:
 		return true, nil
 	}
-	return true, nil // a filesystem without leases: take no risk
+	return false, err
 }
 
 // lostDraft deals with a draft whose file is gone. That takes somebody who removed

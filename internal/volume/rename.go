@@ -202,6 +202,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		}
 	}
 	if r.srcRow.File != from {
+		r.alsoOf(tx, r.src, &r.srcRow, from)
 		r.v.commitMoved(tx, &r.srcRow, from, fromSeq)
 	}
 	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
@@ -254,9 +255,16 @@ func (r *renaming) exchange(tx *catalog.Tx) {
 }
 
 // swapHistory exchanges the file ids of the two files: what is under a path now is
-// the next version of the path's file. The attributes go with the file ids.
+// the next version of the path's file. So do the attributes, but those that an inode brings win.
 func (r *renaming) swapHistory(tx *catalog.Tx) {
 	a, b := r.srcRow, r.dstRow
+	ofA, ofB := attrsOf(tx, a.File), attrsOf(tx, b.File)
+	for name, value := range ofA {
+		tx.PutAttr(b.File, name, value)
+	}
+	for name, value := range ofB {
+		tx.PutAttr(a.File, name, value)
+	}
 	for _, half := range []struct {
 		i       catalog.Inode
 		row     *catalog.Node
@@ -274,8 +282,27 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 				tx.PutDraft(&d)
 			}
 		}
+		r.alsoOf(tx, half.i, half.row, half.from.File)
 		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq)
 	}
+}
+
+// alsoOf sees to it that a finished save which moves away before it is sealed becomes
+// a version of the file whose path it leaves.
+func (r *renaming) alsoOf(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, from catalog.FileID) {
+	if row.Gen == 0 || !r.v.isVersion(r.nodes[i]) {
+		return
+	}
+	if d, err := tx.Draft(i, row.Gen); err == nil {
+		r.v.also(&d, from)
+		tx.PutDraft(&d)
+	}
+}
+
+func attrsOf(tx *catalog.Tx, f catalog.FileID) map[string][]byte {
+	attrs := make(map[string][]byte)
+	tx.Attrs(f, func(name string, value []byte) bool { attrs[name] = append([]byte{}, value...); return true })
+	return attrs
 }
 
 func (r *renaming) touch(tx *catalog.Tx) {

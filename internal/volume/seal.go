@@ -115,6 +115,30 @@ func (s *sealer) batch(now time.Time) (jobs []*job) {
 	return jobs
 }
 
+// errMapped: a program has the draft mapped for writing.
+var errMapped = errors.New("a program has the file mapped into its memory")
+
+// mapped reports whether a program still writes to the draft f, open for reading,
+// though no handle is left. With passthrough a mapping belongs to the backing file,
+// and outlives the Release of the handle that it was made with; and the kernel lets
+// the backing file of a handle go a moment after its Release.
+func (v *Volume) mapped(f *os.File) bool {
+	for wait := time.Millisecond; ; wait *= 2 {
+		busy, err := leaseRefused(f)
+		if err != nil || !busy {
+			return false // no leases on this filesystem: fstat has to tell
+		}
+		if wait > 16*time.Millisecond {
+			return true
+		}
+		select {
+		case <-time.After(wait):
+		case <-v.ctx.Done():
+			return true
+		}
+	}
+}
+
 // sealed is what became of the bytes of one job.
 type sealed struct {
 	*job
@@ -129,6 +153,7 @@ var errWriter = errors.New("the file is being written to")
 // run seals a batch: bytes into packs, packs durable, then the catalog.
 func (s *sealer) run(jobs []*job) {
 	v := s.v
+	jobs = s.inOrder(jobs)
 	defer func() {
 		s.mu.Lock()
 		s.running -= len(jobs)
@@ -207,12 +232,19 @@ func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err 
 	if err != nil {
 		return m, false, err
 	}
+	if s.v.mapped(f) {
+		return m, false, errMapped
+	}
 	j.n.mu.Lock()
-	c, poison := j.n.copied, j.n.poison
+	c, poison, seen := j.n.copied, j.n.poison, j.n.seen
 	mine := j.n.job == j
+	j.pristine = mine && j.n.pristine && before.same(seen)
 	j.n.mu.Unlock()
 	if mine && poison != nil {
 		return m, false, poison
+	}
+	if j.pristine {
+		return m, true, nil
 	}
 	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size {
 		return blob.Manifest{ID: c.content, Size: c.size}, true, nil
@@ -268,12 +300,20 @@ func (s *sealer) commit(w *sealed) error {
 		return v.cat.Update(func(tx *catalog.Tx) error {
 			tx.PutContent(&w.manifest)
 			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime)
+			if d.Also != 0 {
+				v.putVersion(tx, d, d.Also, 0, &w.manifest, d.Mtime)
+			}
 			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
 		})
 	}
 	if n.job != w.job || n.writers > 0 {
 		return errWriter
+	}
+	if w.pristine {
+		row, err := v.row(n)
+		w.manifest = blob.Manifest{ID: row.Content, Size: row.Size}
+		return errors.Join(err, v.putBack(n))
 	}
 	_, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		if row.Gen != w.gen {
@@ -371,8 +411,9 @@ func (s *sealer) failed(w *sealed) {
 		s.end(w.job)
 		return
 	}
-	if errors.Is(w.err, errWriter) { // without a handle of ours: it is sealed again when it is quiet
-		w.state = jobQueued
+	w.mapped = errors.Is(w.err, errMapped)
+	if w.mapped || errors.Is(w.err, errWriter) { // without a handle of ours: it is sealed when it is quiet
+		w.state, w.urgent = jobQueued, w.urgent && !w.mapped
 		w.retry = s.v.now().Add(min(s.v.o.SealAfter, time.Second))
 		heap.Push(&s.queue, w.job)
 		s.changed.Broadcast()
@@ -380,6 +421,9 @@ func (s *sealer) failed(w *sealed) {
 	}
 	w.tries++
 	w.job.err = w.err
+	if w.unreadable() {
+		s.unpark(w.job)
+	}
 	w.urgent = false
 	w.state = jobQueued
 	w.retry = s.v.now().Add(min(time.Second<<min(w.tries-1, 5), 30*time.Second))
@@ -417,6 +461,7 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 	for j := range s.jobs {
 		if only == 0 || j.n.ino == only {
 			waiting[j] = j.tries
+			j.mapped = false
 			s.hurryLocked(j)
 		}
 	}
@@ -425,9 +470,17 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 	for {
 		var failed error
 		for j, tries := range waiting {
+			if e := j.after; e != nil {
+				if _, ok := waiting[e]; !ok { // of another inode
+					waiting[e] = e.tries
+					s.hurryLocked(e)
+				}
+			}
 			switch {
 			case j.state == jobEnded:
 				delete(waiting, j)
+			case j.mapped:
+				delete(waiting, j) // still in use, as if it were open
 			case j.tries > tries:
 				failed = fmt.Errorf("seal %s: %w", j.path, j.err)
 			}
@@ -449,7 +502,7 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 		}
 		ended := false
 		for j := range waiting {
-			ended = ended || j.state == jobEnded
+			ended = ended || j.state == jobEnded || j.mapped
 		}
 		if !ended {
 			s.changed.Wait()

@@ -114,6 +114,7 @@ func Open(o Options) (*Volume, error) {
 	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
+	v.chores.before = v.settleChores
 	v.who.init()
 	var err error
 	if v.drafts, err = openDraftDir(o.DraftDir); err != nil {
