@@ -148,6 +148,7 @@ func (n *Node) encode(w *writer) {
 	w.uint(uint64(n.File))
 	w.uint(uint64(n.Parent))
 	w.uint(uint64(n.Gen))
+	w.uint(uint64(n.LastGen))
 	w.uint(uint64(n.Seq))
 	if flags&nodeHasContent != 0 {
 		w.raw(n.Content[:])
@@ -173,6 +174,7 @@ func (n *Node) decode(b []byte) error {
 	n.File = FileID(r.uint())
 	n.Parent = Inode(r.uint())
 	n.Gen = r.uint32()
+	n.LastGen = r.uint32()
 	n.Seq = Seq(r.uint32())
 	if flags&nodeHasContent != 0 {
 		n.Content = r.id()

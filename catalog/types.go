@@ -67,6 +67,8 @@ type Node struct {
 	// Gen is not 0 while the bytes of the node are a draft, newer than Content:
 	// the file drafts/<ino>.<gen>.
 	Gen uint32
+	// LastGen is the highest generation that a draft of the node ever had.
+	LastGen uint32
 	// Seq is the version whose content is Content; 0: none.
 	Seq Seq
 }

@@ -61,7 +61,7 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 			return ErrExist
 		}
 		row = newNode(&p, catalog.TypeRegular|mode&permMask, who, now)
-		row.Gen = n.gen
+		row.Gen, row.LastGen = n.gen, n.gen
 		row.File, row.Seq = v.inherit(tx, dir, name, n.ino, &row)
 		meta.File = row.File
 		tx.PutNode(n.ino, &row)
@@ -108,7 +108,8 @@ func (v *Volume) Tmpfile(ctx context.Context, dir catalog.Inode, mode uint32, fl
 	}
 	defer n.mu.Unlock()
 	row := newNode(&p, catalog.TypeRegular|mode&permMask, who, v.timeNow())
-	row.Nlink, row.Gen, row.File = 0, n.gen, catalog.FileID(n.ino)
+	row.Nlink, row.File = 0, catalog.FileID(n.ino)
+	row.Gen, row.LastGen = n.gen, n.gen
 	n.orphan = &orphan{row: row, meta: meta, attrs: make(map[string][]byte)}
 	h := v.newHandle(n, flags)
 	return h, v.newAttr(n, &row), nil
@@ -120,11 +121,16 @@ func (v *Volume) newHandle(n *node, flags int) *Handle {
 	return &Handle{v: v, n: n, write: true, sync: flags&(unix.O_SYNC|unix.O_DSYNC) != 0}
 }
 
+// firstGen is the generation of the draft that a file begins with. Each further draft
+// of the inode has the next one, and Node.LastGen remembers the last: a draft on disk
+// with a higher one is newer than what the catalog knows, every other one is stale.
+const firstGen = 1
+
 // newDraft makes an empty draft for a new inode, before anything refers to it. The
 // node is returned acquired and locked.
 func (v *Volume) newDraft(who Caller) (*node, catalog.Draft, error) {
-	ino, gen := v.cat.NewInode(), v.gen.Add(1)
-	f, err := v.drafts.create(ino, gen)
+	ino := v.cat.NewInode()
+	f, err := v.drafts.create(ino, firstGen)
 	if err != nil {
 		return nil, catalog.Draft{}, err
 	}
@@ -136,8 +142,8 @@ func (v *Volume) newDraft(who Caller) (*node, catalog.Draft, error) {
 	}
 	n := v.nodes.acquire(ino)
 	n.mu.Lock()
-	n.file, n.draft, n.gen, n.seen = f, f.Name(), gen, s
-	return n, catalog.Draft{Inode: ino, Gen: gen, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
+	n.file, n.draft, n.gen, n.seen = f, f.Name(), firstGen, s
+	return n, catalog.Draft{Inode: ino, Gen: firstGen, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
 		Program: who.Program}, nil
 }
 

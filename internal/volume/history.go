@@ -326,7 +326,7 @@ func (v *Volume) sealOpen(i catalog.Inode) error {
 		return err
 	}
 	n.show(&row)
-	gen := v.gen.Add(1)
+	gen := row.LastGen + 1
 	path := v.drafts.path(i, gen)
 	if err := copyFile(n.draft, path); err != nil {
 		return err

@@ -321,7 +321,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 		n.mu.Lock()
 		return true, ctx.Err()
 	}
-	gen := v.gen.Add(1)
+	gen := row.LastGen + 1
 	path := v.drafts.path(n.ino, gen)
 	fresh := row.Content.IsZero() || row.Size == 0 || trunc && n.opens == 0
 	var f *os.File
@@ -353,7 +353,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 	s, err := fstat(f)
 	if err == nil {
 		_, err = v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
-			row.Gen = gen
+			row.Gen, row.LastGen = gen, gen
 			d := catalog.Draft{Inode: n.ino, Gen: gen, File: row.File, Opened: v.timeNow(), UID: who.UID, GID: who.GID,
 				Program: who.Program}
 			if tx == nil {
@@ -390,7 +390,7 @@ func (v *Volume) take(n *node, row *catalog.Node, path string) (*os.File, error)
 // replaceDraft gives n a new, empty draft and leaves the old one, a finished save,
 // to the sealer.
 func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
-	gen := v.gen.Add(1)
+	gen := row.LastGen + 1
 	f, err := v.drafts.create(n.ino, gen)
 	if err != nil {
 		return err
@@ -406,7 +406,7 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 		tx.PutDraft(&old)
 		d.Gen, d.Also = gen, 0
 		tx.PutDraft(&d)
-		row.Gen, row.Size = gen, 0
+		row.Gen, row.LastGen, row.Size = gen, gen, 0
 		return nil
 	})
 	if err != nil {
@@ -432,7 +432,7 @@ func (v *Volume) keepAside(n *node, row *catalog.Node) {
 	if n.orphan != nil {
 		return
 	}
-	gen := v.gen.Add(1)
+	gen := row.LastGen + 1
 	path := v.drafts.path(n.ino, gen)
 	err := cloneFile(n.draft, path)
 	if err != nil {
@@ -447,12 +447,16 @@ func (v *Volume) keepAside(n *node, row *catalog.Node) {
 // addDetached records the file of another generation as a finished save of n.
 func (v *Volume) addDetached(n *node, gen uint32, row *catalog.Node) error {
 	var d catalog.Draft
-	err := v.cat.Update(func(tx *catalog.Tx) (err error) {
-		if d, err = tx.Draft(n.ino, row.Gen); err != nil {
+	_, err := v.modify(n, func(tx *catalog.Tx, now *catalog.Node) (err error) {
+		if tx == nil {
+			return ErrNotExist // without a name there is no history
+		}
+		if d, err = tx.Draft(n.ino, now.Gen); err != nil {
 			return notExist(err)
 		}
 		d.Gen, d.Detached, d.Mtime = gen, true, row.Mtime
 		tx.PutDraft(&d)
+		now.LastGen = gen
 		return nil
 	})
 	if err == nil {

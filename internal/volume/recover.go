@@ -37,16 +37,10 @@ func (v *Volume) recover() error {
 	if err != nil {
 		return err
 	}
-	v.beginGens(files, drafts)
 	for k := range drafts {
 		d := &drafts[k]
 		f, ok := onDisk[key{d.Inode, d.Gen}]
 		delete(onDisk, key{d.Inode, d.Gen})
-		if !ok {
-			if f, ok = laterDraft(files, d); ok {
-				delete(onDisk, key{f.ino, f.gen})
-			}
-		}
 		if err := v.takeUp(d, f, ok); err != nil {
 			return err
 		}
@@ -60,30 +54,6 @@ func (v *Volume) recover() error {
 		return v.cat.Sync(v.ctx)
 	}
 	return nil
-}
-
-// beginGens makes new generations higher than all that are on disk or in the catalog:
-// a name in the drafts directory is never given twice while it may be in use.
-func (v *Volume) beginGens(files []draftFile, drafts []catalog.Draft) {
-	last := uint32(0)
-	for _, f := range files {
-		last = max(last, f.gen)
-	}
-	for k := range drafts {
-		last = max(last, drafts[k].Gen)
-	}
-	v.gen.Store(last)
-}
-
-// laterDraft finds the file that a draft became when it was opened again after it
-// was sealed, in a group that was not committed.
-func laterDraft(files []draftFile, d *catalog.Draft) (best draftFile, ok bool) {
-	for _, f := range files {
-		if f.ino == d.Inode && f.gen > d.Gen && f.gen > best.gen {
-			best, ok = f, true
-		}
-	}
-	return best, ok
 }
 
 // takeUp continues with a draft that the catalog knows.
@@ -108,6 +78,17 @@ func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
 		return err
 	}
 	if d.Detached {
+		if f.gen != d.Gen {
+			err := v.cat.Update(func(tx *catalog.Tx) error {
+				tx.DeleteDraft(d.Inode, d.Gen)
+				d.Gen = f.gen
+				tx.PutDraft(d)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
 		v.sealer.addDetached(d)
 		return nil
 	}
@@ -129,7 +110,7 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		if f.gen != d.Gen || row.Gen != f.gen {
 			tx.DeleteDraft(d.Inode, d.Gen)
-			d.Gen, row.Gen = f.gen, f.gen
+			d.Gen, row.Gen, row.LastGen = f.gen, f.gen, max(row.LastGen, f.gen)
 			tx.PutDraft(d)
 		}
 		if s.size != row.Size {
@@ -154,8 +135,11 @@ func (v *Volume) ours(f draftFile) (draftFile, error) {
 	if err != nil || !busy {
 		return f, err
 	}
-	c := draftFile{ino: f.ino, gen: v.gen.Add(1)}
-	c.path = v.drafts.path(c.ino, c.gen)
+	c := f
+	for c.path == f.path || exists(c.path) {
+		c.gen++
+		c.path = v.drafts.path(c.ino, c.gen)
+	}
 	v.log.Warn("a program that outlived the last mount still writes to a draft; what it has written by now is kept, what it writes from now on is not", "draft", f.path)
 	if err := copyFile(f.path, c.path); err != nil {
 		return f, fmt.Errorf("copy draft %s, which is still being written to: %w", f.path, err)
@@ -217,7 +201,8 @@ func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) er
 
 // unknownDraft deals with a file that the catalog does not call a draft. Either its
 // node does not exist: then its making or its removal was the last thing that
-// happened. Or the node is sealed: the file was on its way from or to the cache.
+// happened. Or the file is of a generation that is over. Or it is newer than all that
+// the catalog knows: a program had just opened the sealed file for writing.
 func (v *Volume) unknownDraft(f draftFile) error {
 	var row catalog.Node
 	err := v.cat.View(func(tx *catalog.Tx) (err error) { row, err = tx.Node(f.ino); return err })
@@ -238,6 +223,9 @@ func (v *Volume) unknownDraft(f draftFile) error {
 	if err != nil {
 		return err
 	}
+	if !same && f.gen <= row.LastGen {
+		return os.Remove(f.path)
+	}
 	if same {
 		if err := v.cache.Adopt(liveKey(f.ino), row.Content, row.Size, f.path); err != nil {
 			return os.Remove(f.path)
@@ -253,6 +241,11 @@ func (v *Volume) unknownDraft(f draftFile) error {
 	d := catalog.Draft{Inode: f.ino, Gen: f.gen, File: row.File, Opened: v.timeNow(), UID: row.UID, GID: row.GID}
 	row.Mtime = catalog.Time(st.Mtim.Nano())
 	return v.adoptDraft(&d, f, stampOf(&st))
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, os.ErrNotExist)
 }
 
 // holds reports whether the file has the content.

@@ -77,7 +77,6 @@ type Volume struct {
 	chores chores
 	sealer *sealer
 	who    programs
-	gen    atomic.Uint32
 	ctx    context.Context // ends when the volume closes
 	cancel context.CancelFunc
 
