@@ -233,7 +233,7 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 			add(tx, row, row.File, row.Seq)
 			return nil
 		})
-		v.uncacheLater(target.Ino)
+		v.cache.Remove(liveKey(target.Ino))
 		return seq, err
 	}
 	var lost fate

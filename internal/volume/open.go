@@ -339,7 +339,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 			return false, err
 		}
 		if !row.Content.IsZero() {
-			v.uncacheLater(n.ino)
+			v.cache.Remove(liveKey(n.ino)) // what stays is found out when it is used
 		}
 	default:
 		f, err = v.take(n, row, path)
