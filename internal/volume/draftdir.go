@@ -75,6 +75,11 @@ func openFile(path string, flags int) (*os.File, error) {
 	}
 }
 
+func sameFile(f, g *os.File) bool {
+	var s, t unix.Stat_t
+	return unix.Fstat(int(f.Fd()), &s) == nil && unix.Fstat(int(g.Fd()), &t) == nil && s.Dev == t.Dev && s.Ino == t.Ino
+}
+
 // noteClosed remembers that the writer of a draft is done: the next group commit
 // makes its bytes durable before the rows that follow from them.
 func (d *draftDir) noteClosed(path string) {

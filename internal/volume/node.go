@@ -26,6 +26,7 @@ type node struct {
 	pass    bool
 	file    *os.File       // open for reading; nil: not open, not local, or not needed yet
 	w       *os.File       // the same file, open for writing, while we need it and writers > 0
+	stale   []*os.File     // files before this one, which reads may still use
 	partial *cache.Partial // serves reads while the content arrives; then file is nil
 
 	draft string // path of the file while it is a draft; "" when it is in the cache

@@ -328,12 +328,27 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 	switch {
 	case n.opens > 0 && n.file != nil:
 		// Readers have the file open: it must be the one that is written to.
-		moved, err := v.cache.Take(liveKey(n.ino), row.Content, row.Size, path)
-		if err != nil {
-			return false, fmt.Errorf("inode %d is being read and its cached file is gone: %w", n.ino, ErrBusy)
+		moved, err := v.take(n, row, path)
+		switch {
+		case err == nil && sameFile(moved, n.file):
+			moved.Close()
+			f = n.file
+		case n.pass: // the kernel holds a file that somebody removed from the cache
+			if err == nil {
+				moved.Close()
+				err = v.cache.Adopt(liveKey(n.ino), row.Content, row.Size, path)
+			}
+			return false, errors.Join(fmt.Errorf("inode %d is being read and its cached file is gone: %w", n.ino, ErrBusy), err)
+		case err == nil: // we serve the reads, and go over to this one
+			n.stale = append(n.stale, n.file)
+			f = moved
+		case errors.Is(err, blob.ErrNotFound):
+			n.stale = append(n.stale, n.file)
+			n.file = nil
+			return true, v.fetch(ctx, n, row.Content)
+		default:
+			return false, err
 		}
-		moved.Close()
-		f = n.file
 	case fresh:
 		if f, err = v.drafts.create(n.ino, gen); err != nil {
 			return false, err
@@ -512,6 +527,10 @@ func (v *Volume) closeIdle(n *node) {
 		n.file.Close()
 		n.file = nil
 	}
+	for _, f := range n.stale {
+		f.Close()
+	}
+	n.stale = nil
 	if n.partial != nil {
 		n.partial.Close()
 		n.partial = nil

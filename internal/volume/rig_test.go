@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +63,15 @@ type gate struct {
 	shut    chan struct{} // not nil: Put waits until it is closed
 	waiting chan struct{} // gets a token for each Put that has to wait
 	puts    int
+
+	readErr atomic.Pointer[error]
+}
+
+func (g *gate) ReadAt(ctx context.Context, key string, p []byte, off int64) error {
+	if err := g.readErr.Load(); err != nil && *err != nil {
+		return fmt.Errorf("read %s: %w", key, *err)
+	}
+	return g.Store.ReadAt(ctx, key, p, off)
 }
 
 func newGate(s tiers.Store) *gate { return &gate{Store: s, waiting: make(chan struct{}, 1000)} }

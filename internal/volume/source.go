@@ -50,6 +50,10 @@ func (v *Volume) evictable(k cache.Key, id blob.ID) bool {
 	if k.Ino == 0 {
 		return true
 	}
+	if n := v.nodes.lookup(catalog.Inode(k.Ino)); n != nil {
+		v.nodes.release(n)
+		return false // open: removing it frees nothing, and a writer would need it
+	}
 	ok := false
 	v.cat.View(func(tx *catalog.Tx) error {
 		row, err := tx.Node(catalog.Inode(k.Ino))
