@@ -18,7 +18,7 @@ import (
 func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) {
 	k = k.norm()
 	wrap := func(err error) error { return fmt.Errorf("cache: fetch %s (content %s): %w", k, id.Short(), err) }
-	for range settleTries {
+	for range fetchTries {
 		size, err := c.fetches.do(ctx, keyID{k, id}, func(ctx context.Context) (int64, error) {
 			size, err := c.fetch(ctx, k, id)
 			if errors.Is(err, unix.ENOSPC) && c.makeRoom(ctx, k, size) {
@@ -39,6 +39,10 @@ func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) 
 	}
 	return nil, wrap(errGone) // not ErrNotFound: the source has it
 }
+
+// fetchTries is how often Fetch begins anew because somebody removed the file while it
+// came: removing a large cache takes a while.
+const fetchTries = 50
 
 // fetch brings the content back if it is not here, and returns its size.
 func (c *Cache) fetch(ctx context.Context, k Key, id blob.ID) (size int64, err error) {
