@@ -234,6 +234,10 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 		return Attr{}, err
 	}
 	n.changed()
+	if n.orphan != nil && row.Gen != 0 && n.writers == 0 { // its last writer has gone before
+		v.drafts.noteClosed(n.draft)
+		v.sealer.schedule(n, &row)
+	}
 	n.orphan = nil
 	return v.attrWith(n, &row)
 }
