@@ -113,7 +113,9 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 			d.Gen, row.Gen, row.LastGen = f.gen, f.gen, max(row.LastGen, f.gen)
 			tx.PutDraft(d)
 		}
-		if s.size != row.Size {
+		// A time after the row's last change is that of a write which nobody was told
+		// of; an earlier one may be the cache's stamp, or one that a program set.
+		if s.size != row.Size || s.mtime > row.Ctime {
 			row.Size = s.size
 			row.Mtime = max(row.Mtime, s.mtime)
 			row.Ctime = max(row.Ctime, row.Mtime)
