@@ -23,6 +23,8 @@ type Options struct {
 	// ID of the repository, written when the catalog is new and compared when it
 	// is not. Empty: not compared.
 	ID string
+	// RootUID and RootGID own the root directory of a new catalog.
+	RootUID, RootGID uint32
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// BeforeCommit makes durable what the group about to be committed refers to.
@@ -81,13 +83,14 @@ func Open(e kv.Engine, o Options) (*Catalog, error) {
 		return nil, err
 	}
 	c.db = db
-	if err := c.load(o.ID); err != nil {
+	if err := c.load(&o); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return c, nil
 }
 
-func (c *Catalog) load(id string) error {
+func (c *Catalog) load(o *Options) error {
+	id := o.ID
 	fresh := false
 	err := c.db.View(func(tx *kv.Tx) error {
 		f := tx.Get(keyMeta("format"))
@@ -125,7 +128,7 @@ func (c *Catalog) load(id string) error {
 		v.uint(formatVersion)
 		tx.store(keyMeta("format"), v)
 		tx.store(keyMeta("id"), []byte(id))
-		tx.PutNode(Root, &Node{Mode: TypeDir | 0o755, Nlink: 2, Atime: now, Mtime: now, Ctime: now, Btime: now,
+		tx.PutNode(Root, &Node{Mode: TypeDir | 0o755, Nlink: 2, UID: o.RootUID, GID: o.RootGID, Atime: now, Mtime: now, Ctime: now, Btime: now,
 			File: FileID(Root), Parent: Root})
 		return nil
 	})

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -82,6 +83,9 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	raiseFileLimit()
 
+	// The heap is small and lives briefly: collect seldom, and early enough near the limit.
+	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(memoryLimit)
 	if s.drive, err = a.openDrive(ctx, req.repo, s.config, s.log); err != nil {
 		return err
 	}
@@ -134,6 +138,9 @@ func (s *session) run(ctx context.Context) (err error) {
 	s.log.Info("unmounted", "mountpoint", req.mountpoint)
 	return nil
 }
+
+// memoryLimit is where the collector of a mount begins to work harder, in bytes.
+const memoryLimit = 300 << 20
 
 // openDrive opens a repository whose lock the caller holds. A nil logger is quiet.
 func (a *app) openDrive(ctx context.Context, repo string, c *config.Config, log *slog.Logger) (drive, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"runtime"
 	"sync/atomic"
 	"time"
@@ -119,7 +120,7 @@ func Open(o Options) (*Volume, error) {
 	if v.drafts, err = openDraftDir(o.DraftDir); err != nil {
 		return nil, errors.Join(err, o.Engine.Close())
 	}
-	v.cat, err = catalog.Open(o.Engine, catalog.Options{ID: o.ID, Now: o.Now, Interval: o.CommitEvery,
+	v.cat, err = catalog.Open(o.Engine, catalog.Options{ID: o.ID, RootUID: uint32(os.Geteuid()), RootGID: uint32(os.Getegid()), Now: o.Now, Interval: o.CommitEvery,
 		BeforeCommit: v.drafts.syncClosed, Logger: o.Logger})
 	if err != nil {
 		v.drafts.close()
