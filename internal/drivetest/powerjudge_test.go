@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 )
 
 // A workWay is how a writer works.
@@ -225,4 +226,45 @@ func blocksOf(key string) []int {
 		steps = append(steps, n)
 	}
 	return steps
+}
+
+// The judge of power losses accepts what a perfect disk holds after any step, and notices what may not be.
+func TestJudgeOfPowerLosses(t *testing.T) {
+	const begun = 400
+	for _, way := range []workWay{workAnyhow, workSaving, workRewriting} {
+		plan := planOf(way, 7, begun)
+		for step := 1; step <= begun; step += 3 {
+			j := judgePowerBy(plan, step, step)
+			if wrong := j.judge(j.after(step)); len(wrong) > 0 {
+				t.Fatalf("%s: after step %d: %v", way, step, wrong)
+			}
+		}
+	}
+	plan := planOf(workAnyhow, 7, begun)
+	h := judgeBy(plan, begun)
+	synced, closed := h.syncedAndThere(t), ""
+	for _, s := range plan[:begun-50] { // a file that was closed, and not touched since
+		if s.kind == stepClose && h.stateAt(s.obj, begun) < begun-50 && nameOf(h.names[begun], s.obj) != "" {
+			closed = nameOf(h.names[begun], s.obj)
+		}
+	}
+	damage := map[string]func(found map[string][]byte){
+		"a synced file is lost":              func(f map[string][]byte) { delete(f, synced) },
+		"a synced file is empty":             func(f map[string][]byte) { f[synced] = nil },
+		"a closed file is empty":             func(f map[string][]byte) { f[closed] = nil },
+		"a closed file lacks its last block": func(f map[string][]byte) { f[closed] = f[closed][:len(f[closed])-blockSize] },
+		"a closed file has a hole":           func(f map[string][]byte) { clear(f[closed][:blockSize]) },
+		"a byte is flipped":                  func(f map[string][]byte) { f[synced][100] ^= 1 },
+		"blocks are swapped":                 func(f map[string][]byte) { f[synced] = append(f[synced][blockSize:], f[synced][:blockSize]...) },
+		"a file stands under another's name": func(f map[string][]byte) { f["f99"] = f[synced]; delete(f, synced) },
+		"a file appears from nowhere":        func(f map[string][]byte) { f["f99"] = nil },
+	}
+	for name, do := range damage {
+		j := judgePowerBy(plan, begun, begun)
+		found := j.after(begun)
+		do(found)
+		if wrong := j.judge(found); len(wrong) == 0 {
+			t.Errorf("%s: not noticed", name)
+		}
+	}
 }
