@@ -47,6 +47,27 @@ func TestTornFilesAreNeverServedAfterPowerLoss(t *testing.T) {
 	r.wantBytes(f, data)
 }
 
+func TestTornFilesThatNobodyBelievesAreNoErrors(t *testing.T) {
+	r := newRig(t)
+	data := noise(1, 100000)
+	r.adopt(live(7), data)
+	must(t, r.Close())
+	r.tear()
+	r.opt.Trusted = false
+	r.open()
+	seen := 0
+	must(t, r.Walk(func(e Entry) bool {
+		seen++
+		if err := r.Verify(t.Context(), e, blob.Sum(data), int64(len(data))); err != nil {
+			t.Errorf("verify %s: %v", e.Path, err)
+		}
+		return true
+	}))
+	if seen != 1 {
+		t.Errorf("%d files, want 1", seen)
+	}
+}
+
 func TestWholeFilesSurvivePowerLossAndAreHashedOnce(t *testing.T) {
 	r := newRig(t)
 	data, other := noise(1, 100000), noise(2, 100)

@@ -142,7 +142,13 @@ type crashWriter struct {
 
 func startCrashWriter(t *testing.T, seed uint64, dir, log string) *crashWriter {
 	t.Helper()
-	w := &crashWriter{seed: seed, log: log, cmd: helper("crash-writer", fmt.Sprint(seed), dir, log)}
+	return startWriter(t, workAnyhow, seed, dir, log)
+}
+
+// startWriter starts a writer that works in a certain way.
+func startWriter(t *testing.T, way workWay, seed uint64, dir, log string) *crashWriter {
+	t.Helper()
+	w := &crashWriter{seed: seed, log: log, cmd: helper("crash-writer", fmt.Sprint(seed), dir, log, string(way))}
 	w.out = get(os.Create(log + ".out"))(t)
 	w.cmd.Stdout, w.cmd.Stderr = w.out, w.out
 	must(t, w.cmd.Start())
@@ -185,7 +191,7 @@ func helperCrashWriter(args []string) error {
 	}
 	dir := args[1]
 	var open *os.File
-	for i, s := range makePlan(seed, crashSteps) {
+	for i, s := range planOf(workWay(args[3]), seed, crashSteps) {
 		if _, err := log.Write(binary.LittleEndian.AppendUint64(nil, uint64(i))); err != nil {
 			return err
 		}

@@ -89,10 +89,20 @@ func readBlocks(data []byte) (object, []int, error) {
 }
 
 // makePlan is the plan of a seed.
-func makePlan(seed uint64, steps int) []crashStep {
+func makePlan(seed uint64, steps int) []crashStep { return planOf(workAnyhow, seed, steps) }
+
+// planOf is the plan of a seed, of one way to work.
+func planOf(way workWay, seed uint64, steps int) []crashStep {
 	p := &planner{rng: newRand(seed), names: map[string]object{}, size: map[object]int{}}
 	for len(p.steps) < steps {
-		p.next()
+		switch way {
+		case workSaving:
+			p.nextSave()
+		case workRewriting:
+			p.nextRewrite()
+		default:
+			p.next()
+		}
 	}
 	return p.steps
 }
@@ -103,6 +113,7 @@ type planner struct {
 	names map[string]object
 	size  map[object]int // blocks
 	last  object
+	marks int // renames of the mark
 }
 
 func (p *planner) add(s crashStep) { p.steps = append(p.steps, s) }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,11 +113,13 @@ func (g *guard) tell(word string, arg any) {
 func (g *guard) daemon(pid int)   { g.tell("daemon", pid) }
 func (g *guard) ended(pid int)    { g.tell("ended", pid) }
 func (g *guard) mount(mnt string) { g.tell("mount", mnt) }
+func (g *guard) disk(mnt string)  { g.tell("disk", mnt) }
 func (g *guard) keep()            { g.tell("keep", "") }
 
 // helperGuard is the guard's process: args is the directory of the run.
 func helperGuard(args []string) error {
 	daemons, mounts, keep := map[int]bool{}, map[string]bool{}, false
+	var disks []string // the first holds the others
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		word, arg, _ := strings.Cut(lines.Text(), " ")
@@ -128,6 +131,8 @@ func helperGuard(args []string) error {
 			delete(daemons, pid)
 		case "mount":
 			mounts[arg] = true
+		case "disk":
+			disks = append(disks, arg)
 		case "keep":
 			keep = true
 		}
@@ -137,6 +142,10 @@ func helperGuard(args []string) error {
 	}
 	for mnt := range mounts {
 		detach(mnt)
+	}
+	for _, mnt := range slices.Backward(disks) {
+		thaw(mnt) // fails unless the test ended in the middle of a power cut
+		unix.Unmount(mnt, unix.MNT_DETACH)
 	}
 	if keep {
 		return nil
