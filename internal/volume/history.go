@@ -165,6 +165,11 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 		}
 	}
 	if exists { // what is there now must be a version before it is replaced
+		if !r.DryRun {
+			if err := v.sealOpen(target.Ino); err != nil {
+				return res, fmt.Errorf("%s: %w", res.Path, err)
+			}
+		}
 		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil {
 			return res, err
 		}
@@ -318,7 +323,7 @@ func (v *Volume) sealOpen(i catalog.Inode) error {
 	if n.writers == 0 || n.draft == "" {
 		return nil
 	}
-	if err := n.observe(); err != nil {
+	if err := n.observe(); err != nil || n.pristine {
 		return err
 	}
 	row, err := v.row(n)
