@@ -16,7 +16,7 @@ import (
 
 // drive is a repository that a test mounts in its own process.
 type drive struct {
-	t     *testing.T
+	t     testing.TB
 	repo  string
 	mnt   string
 	vol   *volume.Volume
@@ -27,7 +27,7 @@ type drive struct {
 const repoID = "01JTESTTESTTESTTESTTESTTES"
 
 // newDrive makes a repository and mounts it; the test's end unmounts it.
-func newDrive(t *testing.T, o fs.Options) *drive {
+func newDrive(t testing.TB, o fs.Options) *drive {
 	t.Helper()
 	d := &drive{t: t, repo: t.TempDir(), mnt: t.TempDir(), opts: o}
 	for _, sub := range []string{"catalog", "drafts", "cache"} {
@@ -103,7 +103,7 @@ func (d *drive) path(elem ...string) string {
 	return filepath.Join(append([]string{d.mnt}, elem...)...)
 }
 
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (l testLog) Write(p []byte) (int, error) { l.t.Logf("%s", p); return len(p), nil }
 

@@ -44,10 +44,12 @@ func openDraftDir(dir string) (*draftDir, error) {
 
 func (d *draftDir) close() { d.root.Close() }
 
+// path returns the file of a draft. Inodes that are made one after the other share a
+// directory, and so a neighbourhood on the disk.
 func (d *draftDir) path(i catalog.Inode, gen uint32) string {
 	b := make([]byte, 0, len(d.dir)+36)
 	b = append(b, d.dir...)
-	b = append(b, '/', hexDigits[i>>4&15], hexDigits[i&15], '/')
+	b = append(b, '/', hexDigits[i>>14&15], hexDigits[i>>10&15], '/')
 	b = strconv.AppendUint(b, uint64(i), 10)
 	b = append(b, '.')
 	b = strconv.AppendUint(b, uint64(gen), 10)

@@ -366,6 +366,11 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 		}
 	}
 	s, err := fstat(f)
+	if err == nil && !fresh {
+		// A content that was fetched may not have reached the disk. From now on it is
+		// more than a cache; if it is durable already this costs nothing.
+		err = unix.Fdatasync(int(f.Fd()))
+	}
 	if err == nil {
 		_, err = v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 			row.Gen, row.LastGen = gen, gen

@@ -17,6 +17,8 @@ import (
 )
 
 const (
+	manyFlushed = 100
+
 	batchJobs  = 512
 	batchBytes = 16 << 20
 
@@ -504,7 +506,12 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 		for j := range waiting {
 			ended = ended || j.state == jobEnded || j.mapped
 		}
-		if !ended {
+		switch {
+		case len(waiting) > manyFlushed: // looking at all of them at each end of one would be quadratic
+			s.mu.Unlock()
+			time.Sleep(10 * time.Millisecond)
+			s.mu.Lock()
+		case !ended:
 			s.changed.Wait()
 		}
 	}
