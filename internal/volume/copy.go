@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -36,16 +37,16 @@ func (v *Volume) CopyRange(ctx context.Context, src *Handle, srcOff int64, dst *
 	if part != nil {
 		return copyPartial(ctx, src, srcOff, out, dstOff, size)
 	}
-	whole := v.noteCopy(src, srcOff, dst, dstOff)
+	from, whole := v.noteCopy(src, in, srcOff, dst, dstOff)
 	if whole && srcOff == 0 && dstOff == 0 {
 		if a, err := src.Attr(); err == nil && a.Size <= size && unix.IoctlFileClone(int(out.Fd()), int(in.Fd())) == nil {
-			v.stampCopy(dst)
+			v.stampCopy(src, from, dst)
 			return a.Size, nil
 		}
 	}
 	n, err := copyRange(in, srcOff, out, dstOff, size)
 	if whole {
-		v.stampCopy(dst)
+		v.stampCopy(src, from, dst)
 	}
 	return n, err
 }
@@ -96,34 +97,56 @@ type copied struct {
 	stamp   stamp
 }
 
-// noteCopy reports whether the copy makes dst continue to be a copy of the sealed
-// content of src from its first byte on.
-func (v *Volume) noteCopy(src *Handle, srcOff int64, dst *Handle, dstOff int64) bool {
+// origin is the sealed file that a copy is made from.
+type origin struct {
+	file    *os.File
+	content blob.ID
+	size    int64
+	changes int // of the node
+}
+
+// origin returns what n holds, if it is sealed and nobody writes to it.
+func (v *Volume) origin(n *node) (o origin, sealed bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	row, err := v.row(n)
+	sealed = err == nil && row.Gen == 0 && n.writers == 0 && !row.Content.IsZero()
+	return origin{n.file, row.Content, row.Size, n.changes}, sealed
+}
+
+// noteCopy reports whether a copy from the file in of src makes dst continue to be a
+// copy of sealed content from its first byte on.
+func (v *Volume) noteCopy(src *Handle, in *os.File, srcOff int64, dst *Handle, dstOff int64) (from origin, whole bool) {
 	if src.n == dst.n || srcOff != dstOff {
-		return false
+		return from, false
 	}
-	src.n.mu.Lock()
-	row, err := v.row(src.n)
-	sealed := err == nil && row.Gen == 0 && src.n.writers == 0 && !row.Content.IsZero()
-	src.n.mu.Unlock()
-	if !sealed {
-		return false
+	from, sealed := v.origin(src.n)
+	if !sealed || from.file != in {
+		return from, false
 	}
 	d := dst.n
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s, err := fstat(d.file)
 	if err != nil || d.writers != 1 || s.size != dstOff {
-		return false
+		return from, false
 	}
 	if dstOff == 0 {
-		d.copied = copied{content: row.Content, size: row.Size}
-		return true
+		d.copied = copied{content: from.content, size: from.size}
+		return from, true
 	}
-	return d.copied.content == row.Content && d.copied.stamp == s
+	return from, d.copied.content == from.content && d.copied.stamp == s
 }
 
-func (v *Volume) stampCopy(dst *Handle) {
+// copyTime is the modification time on disk of a copy that nobody has written to. The
+// kernel's clock may stand still for some milliseconds: a write in the same tick as
+// the copy would not move the time, if it were that of the copy.
+var copyTime = time.Unix(1, 1)
+
+// stampCopy notes that dst was copied to, unless somebody came to write to the source
+// meanwhile.
+func (v *Volume) stampCopy(src *Handle, from origin, dst *Handle) {
+	now, sealed := v.origin(src.n)
 	d := dst.n
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -132,8 +155,20 @@ func (v *Volume) stampCopy(dst *Handle) {
 		d.copied = copied{}
 		return
 	}
-	d.copied.stamp = s
 	d.note(s)
+	if !sealed || now != from {
+		d.copied = copied{}
+		return
+	}
+	if err := os.Chtimes(d.draft, time.Time{}, copyTime); err != nil {
+		d.copied = copied{}
+		return
+	}
+	if s, err = fstat(d.file); err != nil {
+		d.copied = copied{}
+		return
+	}
+	d.copied.stamp, d.seen = s, s
 }
 
 // cloneFile makes path, which must not exist, a file that shares the blocks of from.

@@ -3,6 +3,7 @@ package volume
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -154,5 +155,67 @@ func TestCopyOfADraftAndOfEvictedContent(t *testing.T) {
 				r.wantHistory("g", data)
 			})
 		}
+	}
+}
+
+func TestWriterThatComesToTheSourceWhileItIsCopiedSpoilsNothing(t *testing.T) {
+	r := newRig(t)
+	data := random(300<<10, 1)
+	r.write("f", data)
+	r.sync()
+	src, dst := r.handle("f", unix.O_RDONLY), r.handle("g", unix.O_RDWR|unix.O_CREAT)
+	in, _, err := src.backing(bg(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := dst.n.writeFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// CopyRange, step by step.
+	from, whole := r.v.noteCopy(src, in, 0, dst, 0)
+	if !whole {
+		t.Fatal("not seen as a copy")
+	}
+	w := r.handle("f", unix.O_RDWR)
+	r.put(w, "new", 1000)
+	if n, err := copyRange(in, 0, out, 0, 1<<30); err != nil || n != int64(len(data)) {
+		t.Fatalf("%d, %v", n, err)
+	}
+	r.v.stampCopy(src, from, dst)
+	r.release(w)
+	r.release(dst)
+	r.release(src)
+	r.sync()
+	want := data[:1000] + "new" + data[1003:]
+	r.wantBytes("g", want)
+	r.dropCache()
+	r.wantBytes("g", want)
+	r.wantHistory("g", want)
+}
+
+func TestTimeOfACopyIsSuchThatAWriteInTheSameTickShows(t *testing.T) {
+	r := newRig(t)
+	data := random(1000, 1)
+	r.write("f", data)
+	r.sync()
+	src, dst := r.handle("f", unix.O_RDONLY), r.handle("g", unix.O_RDWR|unix.O_CREAT)
+	r.copyAll(src, dst, 1<<30)
+	s, err := fstat(dst.n.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := dst.Attr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if age := a.Mtime.Time().Sub(s.mtime.Time()); age < time.Hour {
+		t.Errorf("the file on disk was modified %v before what is shown", age)
+	}
+	r.release(src)
+	r.release(dst)
+	r.sync()
+	if b := r.attr("g"); b.Mtime != a.Mtime {
+		t.Errorf("modified at %v, after sealing %v", a.Mtime.Time(), b.Mtime.Time())
 	}
 }
