@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,15 +43,45 @@ func (v *Volume) resolveParent(p string) (catalog.Inode, string, error) {
 	return i, name, err
 }
 
-// versioned returns the file at a path, also when it was deleted.
+// versioned returns the file at a path, also when it or a directory above it was
+// deleted: what is there now counts first, then what was there last.
 func (v *Volume) versioned(p string) (dir catalog.Inode, name string, a Attr, err error) {
-	if dir, name, err = v.resolveParent(p); err != nil {
-		return 0, "", a, err
+	above, name := path.Split(path.Clean("/" + p))
+	if name == "" {
+		return 0, "", a, fmt.Errorf("%s: %w", p, ErrIsDir)
 	}
-	if a, err = v.Versioned(dir, name); err != nil {
-		err = fmt.Errorf("%s: %w", p, err)
+	dirs := []catalog.Inode{catalog.Root}
+	for _, elem := range strings.Split(strings.Trim(above, "/"), "/") {
+		if elem != "" {
+			dirs = v.everNamed(dirs, elem)
+		}
 	}
-	return dir, name, a, err
+	for _, dir := range dirs {
+		if a, err = v.Versioned(dir, name); err == nil {
+			return dir, name, a, nil
+		}
+	}
+	return 0, "", a, fmt.Errorf("%s: %w", p, ErrNotExist)
+}
+
+// maxEver bounds the directories that versioned looks into.
+const maxEver = 16
+
+// everNamed returns the inodes that a name in one of the directories means, or meant
+// when it was last taken away.
+func (v *Volume) everNamed(dirs []catalog.Inode, name string) (all []catalog.Inode) {
+	v.cat.View(func(tx *catalog.Tx) error {
+		for _, dir := range dirs {
+			if i, err := tx.Lookup(dir, name); err == nil {
+				all = append(all, i)
+			}
+			if i, _, ok := tx.LastAt(dir, name, 0); ok && !slices.Contains(all, i) && len(all) < maxEver {
+				all = append(all, i)
+			}
+		}
+		return nil
+	})
+	return all
 }
 
 // Log returns the versions of the file at a path, oldest first; then, if the file
@@ -129,7 +160,7 @@ func (v *Volume) pick(f catalog.FileID, r *RestoreRequest) (ver catalog.Version,
 // Restore makes an earlier version the newest one, without copying bytes. What the
 // file holds now stays a version as well.
 func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResult, err error) {
-	dir, name, a, err := v.versioned(r.Path)
+	_, _, a, err := v.versioned(r.Path)
 	if err != nil {
 		return res, err
 	}
@@ -140,8 +171,17 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 	if err != nil {
 		return res, err
 	}
+	var (
+		dir  catalog.Inode
+		name string
+	)
 	res = RestoreResult{Path: r.Path, From: describe(&ver)}
-	if r.To != "" {
+	if r.To == "" {
+		// The version may have been in a directory that is gone.
+		if dir, name, err = v.resolveParent(r.Path); err != nil {
+			return res, fmt.Errorf("%w: make the directory again, or give another place with --to", err)
+		}
+	} else {
 		res.Path = r.To
 		if dir, name, err = v.resolveParent(r.To); err != nil {
 			return res, err
