@@ -4,6 +4,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 )
 
 // A program has closed a file and renames it over another before the Release comes: the group commit that has the
@@ -16,7 +17,7 @@ func TestRenameBeforeReleaseIsNotDurableBeforeTheBytes(t *testing.T) {
 	}
 	for name, do := range names {
 		t.Run(name, func(t *testing.T) {
-			r := newRig(t)
+			r := newRig(t, func(o *Options) { o.CommitEvery = time.Hour })
 			r.write("/old", "old")
 			r.write("/new", "ne")
 			r.sync()
