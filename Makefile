@@ -10,7 +10,7 @@ DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 SOAK    ?= 1h
 
-.PHONY: help build mount umount test race lint bench soak install uninstall clean
+.PHONY: help build mount umount test race lint bench soak crash install uninstall clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -46,6 +46,10 @@ bench: ## compare with a plain directory and a tuned FUSE loopback; then version
 soak: ## save without pause for SOAK=1h, and watch memory and queue
 	@scripts/deps.sh fuse3
 	$(GO) run ./internal/bench/cmd/bench -soak $(SOAK)
+
+crash: ## kill the daemon, and cut the power, hundreds of times (an hour or more; root)
+	@scripts/deps.sh
+	RDFS_TEST_CRASHES=500 RDFS_TEST_POWERCUTS=100 $(GO) test -count=1 -timeout 3h -run 'Kill|Surviv|PowerLoss' ./internal/drivetest
 
 install: build ## install the binary, mount.rdfs, the systemd unit and completion
 	install -D -m 0755 bin/rdfs $(DESTDIR)$(PREFIX)/bin/rdfs

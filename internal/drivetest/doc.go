@@ -17,6 +17,7 @@
 //	RDFS_TEST_BIN=PATH    use this binary (one built with -race, say) and build none
 //	RDFS_TEST_SEED=N      the only seed of every random test; without it, fixed seeds and a new one
 //	RDFS_TEST_CRASHES=N   how many times the daemon is killed in the crash test; 15 without it
+//	RDFS_TEST_POWERCUTS=N how many times the power fails in each power-loss test; 4 without it
 //	RDFS_TEST_STEPS=N     how many steps a random test takes; 1500 without it
 //	RDFS_TEST_PATIENCE=N  seconds after which a drive is taken for hanging; 240 without it
 //	RDFS_TEST_KEEP=1      leave the directories of a failed test
@@ -31,5 +32,8 @@
 //
 // The tests run as root and mount; they touch nothing outside their own temporary directory, except that
 // TestOrdinaryUser makes a private mount namespace. With RDFS_TEST_PLAIN=1 everything about versions is left
-// out, and the crash test kills only the writer.
+// out, the crash test kills only the writer, and the power-loss tests do nothing.
+//
+// The power-loss tests mount small filesystems from images by loop devices and freeze one of them for moments. What
+// a disk has answered and not flushed is not lost in them.
 package drivetest

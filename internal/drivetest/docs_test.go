@@ -208,12 +208,17 @@ var docClaims = []docClaim{
 			t.Errorf("restored %q", got)
 		}
 	}},
-	{"deleting the directory", func(t *testing.T, d *drive, dir string) {
+	{"also when the directory was deleted", func(t *testing.T, d *drive, dir string) {
 		sub := filepath.Join(dir, "sub")
 		must(t, os.Mkdir(sub, 0o755))
 		p := saveVersion(t, d, sub, "f", "one")
 		must(t, os.RemoveAll(sub))
-		d.refused(d.rdfs("restore", p, "--version", "1"), "no such file")
+		d.refused(d.rdfs("restore", p, "--version", "1"), "make the directory again")
+		must(t, os.Mkdir(sub, 0o755))
+		d.must(d.rdfs("restore", p, "--version", "1"))
+		if got := string(get(os.ReadFile(p))(t)); got != "one" {
+			t.Errorf("restored %q", got)
+		}
 	}},
 	{"nothing is lost, also while mounted", func(t *testing.T, d *drive, dir string) {
 		p := saveVersion(t, d, dir, "f", strings.Repeat("0123456789", 30_000))

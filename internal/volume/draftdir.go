@@ -90,6 +90,16 @@ func (d *draftDir) noteClosed(path string) {
 	d.mu.Unlock()
 }
 
+// noteRenamed does the same for a draft that may still have a writer when it gets a
+// new name: the kernel does not wait for the Release of a file before it sends what
+// the program does next, and a save by rename must not become durable before its bytes.
+// It must be called inside the transaction that names it. n.mu is held.
+func (d *draftDir) noteRenamed(n *node) {
+	if n.draft != "" && n.writers > 0 {
+		d.noteClosed(n.draft)
+	}
+}
+
 // syncClosed makes the drafts durable that were closed since it was last called.
 func (d *draftDir) syncClosed() error {
 	d.mu.Lock()

@@ -212,6 +212,7 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 		if _, err := tx.Lookup(dir, name); err == nil {
 			return ErrExist
 		}
+		v.drafts.noteRenamed(n)
 		n.settle(&row)
 		row.Nlink++
 		row.Ctime = max(now, row.Ctime)

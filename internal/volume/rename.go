@@ -173,6 +173,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		if n.writers > 0 {
 			n.observe()
 		}
+		r.v.drafts.noteRenamed(n)
 		n.settle(&r.srcRow)
 	}
 	tx.DeleteName(r.dir, r.name)
@@ -229,6 +230,7 @@ func (r *renaming) exchange(tx *catalog.Tx) {
 		if n := r.nodes[i]; n.writers > 0 {
 			n.observe()
 			n.settle(row)
+			r.v.drafts.noteRenamed(n)
 		}
 	}
 	if r.srcRow.IsRegular() && r.dstRow.IsRegular() && r.srcRow.Nlink == 1 && r.dstRow.Nlink == 1 {
