@@ -186,7 +186,7 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 	defer v.nodes.release(n)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.orphan != nil && n.opens == 0 {
+	if n.orphan != nil && (n.opens == 0 || n.orphan.detached) {
 		return Attr{}, ErrNotExist
 	}
 	if err := n.observe(); err != nil {

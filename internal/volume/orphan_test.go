@@ -148,6 +148,29 @@ func TestUnnamedFileGetsAName(t *testing.T) {
 	}
 }
 
+func TestRemovedFileThatIsStillToBeSealedIsNotWrittenTo(t *testing.T) {
+	r := newRig(t)
+	release := r.occupy()
+	r.write("f", "one")
+	r.commit()
+	r.clock.advance(time.Minute)
+	h := r.handle("f", unix.O_RDONLY)
+	r.unlink("f")
+	if _, err := r.v.Link(h.Inode(), Root, "g"); !errors.Is(err, ErrNotExist) {
+		t.Errorf("link: %v", err)
+	}
+	if _, err := r.v.Open(bg(t), h.Inode(), unix.O_RDWR, ada); !errors.Is(err, ErrBusy) {
+		t.Errorf("open for writing: %v", err)
+	}
+	release()
+	r.sync()
+	if got := r.get(h); got != "one" {
+		t.Errorf("read %q", got)
+	}
+	r.release(h)
+	r.wantHistory("f", "one")
+}
+
 func TestUnnamedFileThatGetsNoNameLeavesNothing(t *testing.T) {
 	r := newRig(t)
 	h, _, err := r.v.Tmpfile(bg(t), Root, 0o600, unix.O_RDWR, ada)

@@ -44,6 +44,9 @@ func (v *Volume) beginWrite(ctx context.Context, n *node, trunc bool, who Caller
 
 // reopen opens a draft for writing again. It reports again when it had to wait.
 func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc bool, who Caller) (again bool, err error) {
+	if n.orphan != nil && n.orphan.detached {
+		return false, fmt.Errorf("inode %d was removed and is being sealed: %w", n.ino, ErrBusy)
+	}
 	if j := n.job; j != nil {
 		switch {
 		case !v.isVersion(n) && !j.running(v.sealer): // the save goes on
