@@ -56,7 +56,7 @@ const (
 // Bounds of what may wait to be sealed. Beyond them a program that makes a file or
 // opens one for writing waits.
 const (
-	maxUnsealed      = 200_000
+	maxUnsealed      = 100_000
 	maxUnsealedBytes = 16 << 30
 )
 

@@ -22,7 +22,7 @@ const (
 	// While programs keep the volume busy a job that is not urgent waits longer
 	// than it is due, but not longer than this, and not when many wait.
 	maxDelay    = 5 * time.Second
-	manyWaiting = 50_000
+	manyWaiting = 20_000
 	busyRate    = 200 // operations a second
 )
 
@@ -33,7 +33,7 @@ func (s *sealer) start(workers int) {
 			defer s.wg.Done()
 			// Sealing gives way to the programs: its threads run at a lower priority.
 			runtime.LockOSThread()
-			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 10)
+			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 5)
 			s.work()
 		}()
 	}
