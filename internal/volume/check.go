@@ -395,7 +395,7 @@ func (v *Volume) cachedContent(k cache.Key) (id blob.ID, size int64, ok bool) {
 	v.cat.View(func(tx *catalog.Tx) error {
 		if k.Ino != 0 {
 			row, err := tx.Node(catalog.Inode(k.Ino))
-			if err == nil && row.Gen == 0 && !row.Content.IsZero() {
+			if err == nil && row.Gen == 0 && !row.Content.IsZero() && row.Size > 0 { // nothing is never cached
 				id, size, ok = row.Content, row.Size, true
 			}
 			return nil
