@@ -1,10 +1,12 @@
 package volume
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -37,6 +39,17 @@ func (v *Volume) recover() error {
 	if err != nil {
 		return err
 	}
+	// Versions are numbered in the order in which they are sealed: finished saves that
+	// the path has left behind come before what it holds now.
+	slices.SortStableFunc(drafts, func(a, b catalog.Draft) int {
+		if a.Detached != b.Detached {
+			if a.Detached {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Opened, b.Opened)
+	})
 	for k := range drafts {
 		d := &drafts[k]
 		f, ok := onDisk[key{d.Inode, d.Gen}]
