@@ -96,6 +96,11 @@ func (v *Volume) raise(n *node) {
 	}
 	if ghost, ok := v.ghosts.get(n.ino); ok && ghost.IsRegular() {
 		n.orphan = &orphan{row: ghost, attrs: make(map[string][]byte)}
+		v.cat.View(func(tx *catalog.Tx) error { // a finished save that is still to be sealed
+			_, err := tx.Draft(n.ino, ghost.Gen)
+			n.orphan.detached = ghost.Gen != 0 && err == nil
+			return nil
+		})
 	}
 }
 

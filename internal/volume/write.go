@@ -339,7 +339,7 @@ func (v *Volume) closeIdle(n *node) {
 	n.pass = false
 	if o := n.orphan; o != nil {
 		n.orphan = nil
-		if o.detached && o.row.Gen == o.meta.Gen {
+		if o.detached {
 			// The sealer still needs the file, and removes it.
 		} else if o.row.Gen != 0 {
 			v.removeLater(v.drafts.path(n.ino, o.row.Gen))
