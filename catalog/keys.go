@@ -24,6 +24,9 @@ const (
 	tableChunk   table = 'k' // chunk
 	tablePack    table = 'P' // pack
 	tableDraft   table = 'd' // ino ‖ gen
+
+	tableSnapshot table = 's' // name
+	tableHold     table = 'h' // file
 )
 
 // tables lists all tables for the store. Rising: keys arrive mostly in rising order.
@@ -41,6 +44,8 @@ var tables = []kv.TableSpec{
 	{ID: byte(tableChunk), Name: "chunk"},
 	{ID: byte(tablePack), Name: "pack", Rising: true},
 	{ID: byte(tableDraft), Name: "draft", Rising: true},
+	{ID: byte(tableSnapshot), Name: "snapshot"},
+	{ID: byte(tableHold), Name: "hold"},
 }
 
 var be = binary.BigEndian
@@ -72,6 +77,7 @@ func keyPack(id blob.PackID) []byte { return append([]byte{byte(tablePack)}, id[
 
 func keyMeta(name string) []byte { return append([]byte{byte(tableMeta)}, name...) }
 
+func snapshotKey(name string) []byte          { return append([]byte{byte(tableSnapshot)}, name...) }
 func nodeKey(i Inode) []byte                  { return key1(tableNode, uint64(i)) }
 func nameKey(dir Inode, name string) []byte   { return key1s(tableName, uint64(dir), name) }
 func attrKey(f FileID, name string) []byte    { return key1s(tableAttr, uint64(f), name) }
