@@ -238,7 +238,7 @@ type oldest struct {
 }
 
 func (o *oldest) offer(e *Entry) {
-	if o.now.Sub(e.Used) < o.need.Grace || o.need.Inodes <= 0 && e.Bytes == 0 {
+	if e.idle(o.now) < o.need.Grace || o.need.Inodes <= 0 && e.Bytes == 0 {
 		return
 	}
 	at := rankOf(e, o.need, o.now)

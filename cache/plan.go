@@ -36,7 +36,7 @@ func Plan(entries []Entry, need Need, now time.Time) []Decision {
 	plan := make([]Decision, 0, len(sorted))
 	for _, e := range sorted {
 		d := Decision{Entry: e}
-		idle := now.Sub(e.Used)
+		idle := e.idle(now)
 		switch {
 		case need.met():
 			d.Why = "there is room"
@@ -55,6 +55,19 @@ func Plan(entries []Entry, need Need, now time.Time) []Decision {
 	return plan
 }
 
+// idle returns for how long the file was not used. A use that lies ahead of now was
+// noted by a clock that was wrong: nothing is known of it, and the file counts as not
+// used for long. Otherwise it could not be evicted until that time comes.
+func (e *Entry) idle(now time.Time) time.Duration {
+	idle := now.Sub(e.Used)
+	if idle < -touchEvery {
+		return unknownIdle
+	}
+	return idle
+}
+
+const unknownIdle = 365 * 24 * time.Hour
+
 // rank orders files by how little harm it does to evict them. It does not change
 // while one eviction pass runs.
 type rank struct {
@@ -70,7 +83,7 @@ func before(a, b rank) int {
 // rankOf weighs the idle time of a file by 1 up to 64 KiB, and by 0.2 more for
 // each doubling up to 3 at 64 MiB, if bytes are needed.
 func rankOf(e *Entry, need Need, now time.Time) rank {
-	score := now.Sub(e.Used).Seconds()
+	score := e.idle(now).Seconds()
 	if need.Bytes > 0 && score > 0 {
 		score *= 1 + 0.2*min(max(math.Log2(float64(e.Bytes)/(64<<10)), 0), 10)
 	}
