@@ -49,8 +49,10 @@ type Catalog struct {
 	epochTime Time     // of the last closed epoch
 	feed      []byte   // keys that changed in the open epoch
 	count     Counters // NextInode as of the last closed epoch
+	horizon   Epoch    // see Tx.Horizon
 
 	recent recentEpochs
+	named  namedEpochs
 
 	next atomic.Uint64 // inode number
 }
@@ -153,8 +155,15 @@ func (c *Catalog) loadCounters(tx *kv.Tx) error {
 	}
 	c.epoch = c.opened + 1
 	c.next.Store(c.count.NextInode)
+	if h := tx.Get(keyMeta("horizon")); h != nil {
+		r := reader{b: h}
+		c.horizon = Epoch(r.upTo(uint64(c.opened)))
+		if err := r.done(); err != nil {
+			return fmt.Errorf("catalog: horizon: %w", err)
+		}
+	}
 	t := &Tx{kv: tx, c: c, at: Live}
-	for e := max(t.EpochAt(c.epochTime-recentSpan), 1); e < c.epoch; e++ {
+	for e := max(t.EpochAt(c.epochTime-recentSpan), c.horizon, 1); e < c.epoch; e++ {
 		if when, err := t.EpochTime(e); err == nil {
 			c.recent.add(e, when)
 		}
@@ -209,10 +218,11 @@ func (c *Catalog) View(fn func(*Tx) error) error {
 func (c *Catalog) Update(fn func(*Tx) error) error {
 	return c.db.Update(func(k *kv.Tx) error {
 		tx := Tx{kv: k, c: c, at: Live}
-		count, feed, kept := c.count, len(c.feed), false
+		count, horizon, feed, kept := c.count, c.horizon, len(c.feed), false
 		defer func() { // also after a panic, with which kv reports damage
 			if !kept {
-				c.count, c.feed = count, c.feed[:feed]
+				c.count, c.horizon, c.feed = count, horizon, c.feed[:feed]
+				c.named.forget()
 			}
 		}()
 		if err := fn(&tx); err != nil {

@@ -21,8 +21,8 @@
 // is not durable yet is given to another one after a crash: who writes it down
 // elsewhere calls Sync before. Times of epochs never go back: while the clock
 // shows less than the time of the last epoch, epochs are a nanosecond apart, and
-// EpochAt and Since take them for later than they were. Nothing is ever removed
-// from the past and the feed yet.
+// EpochAt and Since take them for later than they were. Epochs before the horizon
+// that no snapshot names are not kept: Tx.Readable says so; At does not.
 //
 // The format, byte by byte, is in FORMAT.md.
 package catalog

@@ -5,20 +5,42 @@ import (
 	"time"
 )
 
-// EpochAt returns the newest epoch that was closed at t or before; 0 when t is
-// before the first. Epochs are numbered without gaps and their times rise, so a
-// binary search finds it.
+// EpochAt returns the newest epoch that was closed at the moment at or before; 0 when
+// that is before the first. If the horizon has passed the moment, and no snapshot was
+// taken then, the result is some epoch before the horizon that is not Readable.
 func (t *Tx) EpochAt(at Time) Epoch {
-	lo, hi := Epoch(0), t.c.epoch-1 // lo is known to be at or before, hi is a candidate
+	// lo is at or before the moment, and of a row when not 0. From the horizon on rows
+	// have no gaps; before it few are left, and the search goes by the rows there are.
+	lo, hi := Epoch(0), t.c.epoch-1
 	for lo < hi {
 		mid := lo + (hi-lo+1)/2
-		if when, err := t.EpochTime(mid); err == nil && when <= at {
-			lo = mid
-		} else {
+		switch e, when := t.epochFrom(mid); {
+		case e != 0 && when <= at:
+			lo = e
+		default:
 			hi = mid - 1
 		}
 	}
+	if _, err := t.EpochTime(lo + 1); err != nil && lo+1 < t.c.horizon {
+		if when, err := t.EpochTime(lo); err != nil || when != at {
+			return lo + 1 // one without a row, so no snapshot's
+		}
+	}
 	return lo
+}
+
+// epochFrom returns the first epoch from e on that has a row, and its time; 0 when
+// there is none.
+func (t *Tx) epochFrom(e Epoch) (first Epoch, when Time) {
+	t.kv.Ascend(key1(tableEpoch, uint64(e)), key1(tableEpoch+1, 0), func(k, v []byte) bool {
+		wantKey(k, 9, "key of an epoch")
+		if len(v) != 8 {
+			damaged("row of an epoch")
+		}
+		first, when = Epoch(be.Uint64(k[1:])), Time(be.Uint64(v))
+		return false
+	})
+	return first, when
 }
 
 // EpochTime returns when epoch e was closed.

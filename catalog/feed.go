@@ -34,7 +34,8 @@ type Change struct {
 // Changes yields what changed in the durable epochs after the given one, in order
 // of epochs; a row that changed in an epoch is named at least once. It ends when
 // there are no more. It holds no transaction while yield runs. The error is
-// yielded last.
+// yielded last; it is ErrForgotten when the horizon has passed changes that were not
+// yielded yet: who follows the catalog must then begin anew.
 func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		from := key1(tableFeed, uint64(after)+1)
@@ -47,6 +48,9 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 			var part []byte
 			var epoch Epoch
 			err := c.View(func(tx *Tx) error {
+				if next := Epoch(be.Uint64(from[1:])); next < c.horizon {
+					return fmt.Errorf("catalog: feed from epoch %d: %w", next, ErrForgotten)
+				}
 				tx.kv.Ascend(from, end, func(k, v []byte) bool {
 					wantKey(k, 13, "key of the feed")
 					part, epoch = append([]byte{}, v...), Epoch(be.Uint64(k[1:]))

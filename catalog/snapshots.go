@@ -49,14 +49,20 @@ func (t *Tx) Snapshots(after string, yield func(*Snapshot) bool) error {
 }
 
 // PutSnapshot writes a snapshot. That of the open epoch shows the tree as it will be
-// when the epoch ends.
+// when the epoch ends. The Update fails with ErrForgotten when the epoch is not
+// Readable.
 func (t *Tx) PutSnapshot(s *Snapshot) {
 	if !t.nameable(s.Name) {
+		return
+	}
+	if !t.Readable(s.Epoch) {
+		t.refuse(fmt.Errorf("catalog: snapshot %q: epoch %d %w", s.Name, s.Epoch, ErrForgotten))
 		return
 	}
 	w := make(writer, 0, 32+len(s.Message))
 	s.encode(&w)
 	t.store(snapshotKey(s.Name), w)
+	t.c.named.forget()
 }
 
 // DeleteSnapshot removes a snapshot. It reports whether there was one.
@@ -66,6 +72,7 @@ func (t *Tx) DeleteSnapshot(name string) bool {
 		return false
 	}
 	t.remove(key)
+	t.c.named.forget()
 	return true
 }
 
