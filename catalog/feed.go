@@ -81,6 +81,19 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 	}
 }
 
+// ChangedAfter reports whether a row that Changes names was written or removed after
+// an epoch, uncommitted groups included.
+func (t *Tx) ChangedAfter(e Epoch) bool {
+	changed := e < t.c.epoch && len(t.c.feed) > 0
+	if !changed {
+		t.kv.Ascend(key1(tableFeed, uint64(e)+1), prefixEnd([]byte{byte(tableFeed)}), func(_, _ []byte) bool {
+			changed = true
+			return false
+		})
+	}
+	return changed
+}
+
 // parseChange reads the first entry of a part of the feed. The kind is 0 for a
 // table that this version does not follow.
 func parseChange(part []byte) (ch Change, rest []byte, err error) {

@@ -82,40 +82,6 @@ func TestCheckTellsEachFindingAndItsCure(t *testing.T) {
 	}
 }
 
-func TestMomentsAreReadAsPeopleMeanThem(t *testing.T) {
-	zone := time.FixedZone("CET", 3600)
-	now := time.Date(2026, 11, 23, 12, 30, 0, 0, zone)
-	at := func(y int, m time.Month, d, h, min, s, ns int, loc *time.Location) time.Time {
-		return time.Date(y, m, d, h, min, s, ns, loc)
-	}
-	for in, want := range map[string]time.Time{
-		"now":                       now,
-		"today":                     now,
-		"2026-11-23":                now,
-		"yesterday":                 at(2026, 11, 22, 23, 59, 59, 999999999, zone),
-		"2026-11-22":                at(2026, 11, 22, 23, 59, 59, 999999999, zone),
-		"-2h":                       at(2026, 11, 23, 10, 30, 0, 0, zone),
-		"-30min":                    at(2026, 11, 23, 12, 0, 0, 0, zone),
-		"-1d":                       at(2026, 11, 22, 12, 30, 0, 0, zone),
-		"2026-11-22T10:00:00Z":      at(2026, 11, 22, 10, 0, 0, 0, time.UTC),
-		"2026-11-22T10:00:00+01:00": at(2026, 11, 22, 9, 0, 0, 0, time.UTC),
-		"2026-11-22T10-00-00Z":      at(2026, 11, 22, 10, 0, 0, 999999999, time.UTC),
-		"2026-11-22 10:00":          at(2026, 11, 22, 10, 0, 0, 0, zone),
-		"2026-11-22T10:00:05":       at(2026, 11, 22, 10, 0, 5, 0, zone),
-	} {
-		if got, err := parseWhen(in, now); err != nil || !got.Equal(want) {
-			t.Errorf("%q: got %v, %v; want %v", in, got, err, want)
-		}
-	}
-	for in, want := range map[string]string{
-		"soon": "want 2026", "-5m": "ambiguous", "2026-11-24": "in the future", "2026-13-01": "want 2026", "": "want 2026",
-	} {
-		if got, err := parseWhen(in, now); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: got %v, %v; want an error with %q", in, got, err, want)
-		}
-	}
-}
-
 func TestMountOptionsAreTakenOrRefusedByName(t *testing.T) {
 	for _, tt := range []struct {
 		in   string

@@ -8,6 +8,7 @@ import (
 
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/snapshot"
 )
 
 func (a *app) restoreCommand() *cobra.Command {
@@ -35,7 +36,7 @@ becomes a version like the others, and the restored content a new one.
 			case byNumber && seq == 0:
 				return failf(exitUsage, "restore: versions are numbered from 1")
 			case byTime:
-				t, err := parseWhen(at, a.now())
+				t, err := snapshot.ParseMoment(at, a.now())
 				if err != nil {
 					return &codedError{exitUsage, err}
 				}
