@@ -13,7 +13,7 @@ import (
 )
 
 // formatVersion is the version of the rows' format. See FORMAT.md.
-const formatVersion = 1
+const formatVersion = 2
 
 // ErrNotExist: there is no such row (at the epoch that was asked for).
 var ErrNotExist = errors.New("does not exist")
@@ -93,7 +93,7 @@ func Open(e kv.Engine, o Options) (*Catalog, error) {
 
 func (c *Catalog) load(o *Options) error {
 	id := o.ID
-	fresh := false
+	fresh, old := false, false
 	err := c.db.View(func(tx *kv.Tx) error {
 		f := tx.Get(keyMeta("format"))
 		if f == nil && tx.Get(nodeKey(Root)) != nil {
@@ -108,9 +108,10 @@ func (c *Catalog) load(o *Options) error {
 		if err := r.done(); err != nil {
 			return fmt.Errorf("catalog: format: %w", err)
 		}
-		if v != formatVersion {
+		if v < 1 || v > formatVersion {
 			return ErrFormat{Got: v, Want: formatVersion}
 		}
+		old = v == 1
 		if got := string(tx.Get(keyMeta("id"))); id != "" && got != id {
 			return fmt.Errorf("catalog: belongs to repository %s, not to %s: put the catalog directory back where it came from", got, id)
 		}
@@ -118,6 +119,10 @@ func (c *Catalog) load(o *Options) error {
 	})
 	if err != nil {
 		return err
+	}
+	if old {
+		err := c.Update((*Tx).upgrade1)
+		return errors.Join(err, c.Sync(context.Background()))
 	}
 	if !fresh {
 		return nil

@@ -18,15 +18,16 @@ import (
 )
 
 // Only for a new version of the format, into a directory of its own.
-var writeFixture = flag.Bool("write-fixture", false, "write testdata/formats/catalog-v1 anew")
+var writeFixture = flag.Bool("write-fixture", false, "write testdata/formats/catalog-v2 anew")
 
 const (
-	fixtureDir   = "../testdata/formats/catalog-v1"
+	fixtureDir   = "../testdata/formats/catalog-v2"
+	fixtureDir1  = "../testdata/formats/catalog-v1"
 	fixtureID    = "01JNB7Z0000000000000000000"
 	fixtureLimit = 256 << 10 // bytes
 )
 
-// writeEverything writes rows of every kind, in seven epochs.
+// writeEverything writes rows of every kind, in eight epochs.
 func writeEverything(t *testing.T, e kv.Engine) *Catalog {
 	c := open(t, e, Options{ID: fixtureID, Now: newClock().Now, Interval: time.Hour})
 	file := Node{Mode: TypeRegular | 0o640, Nlink: 1, UID: 1000, GID: 100, Size: 5, Atime: 30, Mtime: 10, Ctime: 20, Btime: 5, File: 2, Gen: 1}
@@ -85,6 +86,13 @@ func writeEverything(t *testing.T, e kv.Engine) *Catalog {
 		tx.PutDraft(&Draft{Inode: 6, Gen: 7, File: 2, Opened: 70, Program: "R", Detached: true, Mtime: -80, Also: 6})
 	})
 	change(t, c, func(tx *Tx) { tx.PutNode(9, &Node{Mode: TypeFIFO | 0o600, Mtime: 90}) })
+	change(t, c, func(tx *Tx) { // a save that waits for another, and a file that took over a history
+		tx.PutSave(&Save{File: 2, Order: uint64(tx.NewInode()), Inode: 6, Gen: 7})
+		id := blob.Sum([]byte("first"))
+		tx.PutSave(&Save{File: 2, Order: uint64(tx.NewInode()), Version: Version{Content: id, Size: 5, Mtime: 95, Saved: 96, Sealed: 97, UID: 1, GID: 2, Program: "R"}})
+		tx.PutNode(8, &Node{Mode: TypeRegular | 0o644, Nlink: 1, File: 7, Content: id, Size: 5})
+		tx.PutName(3, "taken", 8, TypeRegular)
+	})
 	return c
 }
 
@@ -186,6 +194,17 @@ func dumpLive(t *testing.T, tx *Tx) (rows []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for f := FileID(0); f < 10; f++ {
+		if i, held := tx.Holder(f); held && i != Inode(f) {
+			add("file %d: held by node %d", f, i)
+		}
+	}
+	err = tx.AllSaves(0, func(s *Save) bool {
+		return add("save %d %d: draft %d %d, version %+v", s.File, s.Order, s.Inode, s.Gen, s.Version)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	tx.Contents(blob.ID{}, func(id blob.ID) bool {
 		m, err := tx.Content(id)
 		if err != nil {
@@ -197,21 +216,26 @@ func dumpLive(t *testing.T, tx *Tx) (rows []string) {
 	return rows
 }
 
-// openFixture opens a copy of the fixture.
-func openFixture(t *testing.T) kv.Engine {
+// openFixture opens a copy of a fixture.
+func openFixture(t *testing.T, dir string) kv.Engine {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join(fixtureDir, "catalog.db"))
+	return openBolt(t, copyFixture(t, dir))
+}
+
+func copyFixture(t *testing.T, dir string) (path string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "catalog.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(b) > fixtureLimit {
 		t.Errorf("the fixture has %d bytes, at most %d are allowed", len(b), fixtureLimit)
 	}
-	path := filepath.Join(t.TempDir(), "catalog.db")
+	path = filepath.Join(t.TempDir(), "catalog.db")
 	if err := os.WriteFile(path, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return openBolt(t, path)
+	return path
 }
 
 func wantGolden(t *testing.T, c *Catalog) {
@@ -233,18 +257,54 @@ func wantGolden(t *testing.T, c *Catalog) {
 	t.Fatalf("ends before line %d", len(lines))
 }
 
-func TestFixtureOfFormat1(t *testing.T) {
+func TestFixtureOfFormat1IsUpgraded(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(fixtureDir1, "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var was, is golden
+	path := copyFixture(t, fixtureDir1)
+	for range 2 { // it happens once
+		c := open(t, openBolt(t, path), Options{ID: fixtureID, Now: newClock().Now, Interval: time.Hour})
+		if err := errors.Join(json.Unmarshal(b, &was), json.Unmarshal(dump(t, c), &is)); err != nil {
+			t.Fatal(err)
+		}
+		if is.Format != "02" {
+			t.Errorf("format %s", is.Format)
+		}
+		for k, e := range was.Epochs[:7] {
+			if !slices.Equal(is.Epochs[k].Rows, e.Rows) {
+				t.Errorf("epoch %d reads %q, was %q", e.Epoch, is.Epochs[k].Rows, e.Rows)
+			}
+		}
+		if len(is.Live) != len(was.Live)+2 {
+			t.Errorf("%d rows without a past, were %d", len(is.Live), len(was.Live))
+		}
+		// What is new follows from a draft that was a finished save of two files.
+		added := slices.DeleteFunc(is.Live, func(row string) bool { return slices.Contains(was.Live, row) })
+		version := fmt.Sprintf("%+v", Version{})
+		want := []string{"save 2 10: draft 6 7, version " + version, "save 6 11: draft 6 7, version " + version}
+		if !slices.Equal(added, want) {
+			t.Errorf("added %q, want %q", added, want)
+		}
+		if err := c.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFixtureOfFormat2(t *testing.T) {
 	if *writeFixture {
 		writeNewFixture(t)
 	}
-	c := open(t, openFixture(t), Options{ID: fixtureID, Now: newClock().Now})
+	c := open(t, openFixture(t, fixtureDir), Options{ID: fixtureID, Now: newClock().Now})
 	wantGolden(t, c)
 
 	// It is not only read: it goes on.
 	e := change(t, c, func(tx *Tx) { tx.DeleteName(Root, "data.csv") })
 	view(t, c, func(tx *Tx) {
-		if e != 8 {
-			t.Errorf("the next epoch: got %d, want 8", e)
+		if e != 9 {
+			t.Errorf("the next epoch: got %d, want 9", e)
 		}
 		if i, err := tx.At(e-1).Lookup(Root, "data.csv"); i != 6 {
 			t.Errorf("before it: got %d, %v, want 6", i, err)
@@ -257,15 +317,15 @@ func TestFixtureIsWhatIsWrittenToday(t *testing.T) {
 }
 
 func TestFixtureOfAnUnknownFormatIsRefused(t *testing.T) {
-	e := openFixture(t)
+	e := openFixture(t, fixtureDir)
 	if err := e.Declare(tables); err != nil {
 		t.Fatal(err)
 	}
-	setRow(t, e, keyMeta("format"), []byte{2})
+	setRow(t, e, keyMeta("format"), []byte{3})
 	_, err := Open(e, Options{})
 	var f ErrFormat
-	if !errors.As(err, &f) || f.Got != 2 {
-		t.Errorf("got %v, want ErrFormat of 2", err)
+	if !errors.As(err, &f) || f.Got != 3 {
+		t.Errorf("got %v, want ErrFormat of 3", err)
 	}
 }
 

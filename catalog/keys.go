@@ -27,6 +27,8 @@ const (
 
 	tableSnapshot table = 's' // name
 	tableHold     table = 'h' // file
+	tableHolder   table = 'o' // file: the node that has its history
+	tableSave     table = 'w' // file ‖ order: saves that wait to become versions
 )
 
 // tables lists all tables for the store. Rising: keys arrive mostly in rising order.
@@ -46,6 +48,8 @@ var tables = []kv.TableSpec{
 	{ID: byte(tableDraft), Name: "draft", Rising: true},
 	{ID: byte(tableSnapshot), Name: "snapshot"},
 	{ID: byte(tableHold), Name: "hold"},
+	{ID: byte(tableHolder), Name: "holder"},
+	{ID: byte(tableSave), Name: "save"},
 }
 
 var be = binary.BigEndian

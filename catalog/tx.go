@@ -179,20 +179,28 @@ func (t *Tx) Node(i Inode) (n Node, err error) {
 	return n, nil
 }
 
-// PutNode writes the node row of i.
+// PutNode writes the node row of i, and notes whose history it has.
 func (t *Tx) PutNode(i Inode, n *Node) {
 	w := t.row(64 + len(n.Target) + blob.IDSize)
 	n.encode(&w)
 	if !t.put(nodeKey(i), w) {
 		t.c.count.Nodes++
 	}
+	if n.File != FileID(i) && n.IsRegular() {
+		t.noteHolder(n.File, i)
+	}
 }
 
 // DeleteNode removes the node row of i.
 func (t *Tx) DeleteNode(i Inode) {
-	if t.delete(nodeKey(i)) {
-		t.c.count.Nodes--
+	key := nodeKey(i)
+	old := t.kv.Get(key)
+	if old == nil {
+		return
 	}
+	t.dropHolder(i, old)
+	t.delete(key)
+	t.c.count.Nodes--
 }
 
 // Nodes yields all nodes from inode from on, in ascending order.
