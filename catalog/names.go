@@ -13,9 +13,12 @@ type Dirent struct {
 	Type uint32 // type bits, as in Node.Mode
 }
 
+// nameRowSize is the length in bytes of what splitName reads.
+const nameRowSize = 9
+
 // splitName takes the payload of a name row apart: the inode, and its type bits.
 func splitName(p []byte) (Inode, uint32) {
-	if len(p) < 9 {
+	if len(p) < nameRowSize {
 		damaged("name row")
 	}
 	return Inode(be.Uint64(p)), uint32(p[8]) << 12

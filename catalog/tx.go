@@ -64,33 +64,36 @@ func (t *Tx) getPast(key []byte) (p []byte) {
 // have been begun with t.row. It reports whether there was a row before.
 func (t *Tx) put(key, row []byte) (replaced bool) {
 	old := t.kv.Get(key)
-	t.retire(key, old)
+	t.retire(key, old, nil)
 	t.store(key, row)
 	return old != nil
 }
 
 // delete removes a temporal row, moving it to the past. It reports whether there was one.
-func (t *Tx) delete(key []byte) bool {
+func (t *Tx) delete(key []byte) bool { return t.deleteNoting(key, nil) }
+
+// deleteNoting is delete, and appends note to the row of the past.
+func (t *Tx) deleteNoting(key, note []byte) bool {
 	old := t.kv.Get(key)
 	if old == nil {
 		return false
 	}
-	t.retire(key, old)
+	t.retire(key, old, note)
 	t.remove(key)
 	return true
 }
 
-// retire keeps the old row of key, if there is one, in the past, and key in the
-// feed. A row that was born in the open epoch is not kept: nobody can ask for it,
-// and the feed has its key.
-func (t *Tx) retire(key, old []byte) {
+// retire keeps the old row of key, if there is one, in the past with a note behind its
+// last field, and key in the feed. A row that was born in the open epoch is not kept:
+// nobody can ask for it, and the feed has its key.
+func (t *Tx) retire(key, old, note []byte) {
 	if old != nil {
 		if born, _ := split(old); born >= t.c.epoch {
 			return
 		}
-		b := appendPast(make([]byte, 0, len(key)+pastExtra+len(old)), key, t.c.epoch)
+		b := appendPast(make([]byte, 0, len(key)+pastExtra+len(old)+len(note)), key, t.c.epoch)
 		n := len(b)
-		b = append(b, old...)
+		b = append(append(b, old...), note...)
 		t.store(b[:n:n], b[n:])
 	}
 	if table(key[0]) != tableParent { // it changes with its name

@@ -95,7 +95,7 @@ func (d *door) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.St
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.report("unlink", in.NodeId, d.vol.Unlink(dir, name))
+	return d.report("unlink", in.NodeId, d.vol.Unlink(dir, name, caller(in)))
 }
 
 // Rmdir implements fuse.RawFileSystem.
@@ -104,7 +104,7 @@ func (d *door) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Sta
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.report("rmdir", in.NodeId, d.vol.Rmdir(dir, name))
+	return d.report("rmdir", in.NodeId, d.vol.Rmdir(dir, name, caller(in)))
 }
 
 // Rename implements fuse.RawFileSystem.

@@ -111,7 +111,7 @@ func crashChild(arg string) {
 		}
 	}
 	remove := func(name string) {
-		if err := v.Unlink(Root, name); err != nil && !errors.Is(err, ErrNotExist) {
+		if err := v.Unlink(Root, name, ada); err != nil && !errors.Is(err, ErrNotExist) {
 			fail("unlink", err)
 		}
 	}

@@ -299,7 +299,7 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 				return notExist(err)
 			}
 			row.Mode, row.UID, row.GID, f, hint = old.Mode, old.UID, old.GID, old.File, old.Seq
-			tx.DeleteName(dir, name)
+			tx.DeleteNameBy(dir, name, r.UID)
 			lost = v.dropLink(tx, nodes[cur], &old, now, old.File)
 		case r.To != "":
 			f, hint = catalog.FileID(i), 0

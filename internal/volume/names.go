@@ -244,7 +244,7 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 }
 
 // Rmdir removes an empty directory.
-func (v *Volume) Rmdir(dir catalog.Inode, name string) error {
+func (v *Volume) Rmdir(dir catalog.Inode, name string, who Caller) error {
 	if Reserved(name) {
 		return ErrReserved
 	}
@@ -270,7 +270,7 @@ func (v *Volume) Rmdir(dir catalog.Inode, name string) error {
 		if !tx.Empty(i) {
 			return ErrNotEmpty
 		}
-		tx.DeleteName(dir, name)
+		tx.DeleteNameBy(dir, name, who.UID)
 		removeDir(tx, i, &row)
 		p.Nlink--
 		touch(tx, dir, &p, now)
@@ -288,7 +288,7 @@ func removeDir(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 }
 
 // Unlink removes a name of something that is not a directory.
-func (v *Volume) Unlink(dir catalog.Inode, name string) error {
+func (v *Volume) Unlink(dir catalog.Inode, name string, who Caller) error {
 	if Reserved(name) {
 		return ErrReserved
 	}
@@ -297,7 +297,7 @@ func (v *Volume) Unlink(dir catalog.Inode, name string) error {
 		if err != nil {
 			return err
 		}
-		if done, err := v.unlink(dir, name, i); done {
+		if done, err := v.unlink(dir, name, i, who); done {
 			return err
 		}
 	}
@@ -309,7 +309,7 @@ func (v *Volume) resolve(dir catalog.Inode, name string) (i catalog.Inode, err e
 }
 
 // unlink removes the name if it still means i.
-func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done bool, err error) {
+func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode, who Caller) (done bool, err error) {
 	n := v.nodes.acquire(i)
 	defer v.nodes.release(n)
 	n.mu.Lock()
@@ -337,7 +337,7 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode) (done b
 		if row.IsDir() {
 			return ErrIsDir
 		}
-		tx.DeleteName(dir, name)
+		tx.DeleteNameBy(dir, name, who.UID)
 		fate = v.dropLink(tx, n, &row, now, row.File)
 		if fate.gone {
 			if row.IsRegular() {

@@ -200,7 +200,7 @@ func TestRemovedDirectoryInUse(t *testing.T) {
 	r := newRig(t)
 	r.mkdir("d")
 	dir := r.attr("d").Ino
-	if err := r.v.Rmdir(Root, "d"); err != nil {
+	if err := r.v.Rmdir(Root, "d", ada); err != nil {
 		t.Fatal(err)
 	}
 	if list, err := r.v.ReadDir(dir, "", 10, true); err != nil || len(list) != 0 {

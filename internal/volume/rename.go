@@ -178,7 +178,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 	}
 	tx.DeleteName(r.dir, r.name)
 	if r.dst != 0 {
-		tx.DeleteName(r.newDir, r.newName)
+		tx.DeleteNameBy(r.newDir, r.newName, r.who.UID)
 		if r.dstRow.IsDir() {
 			removeDir(tx, r.dst, &r.dstRow)
 			r.to.Nlink--

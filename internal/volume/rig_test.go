@@ -382,7 +382,7 @@ func (r *rig) read(p string) string {
 func (r *rig) unlink(p string) {
 	r.t.Helper()
 	dir, name := r.at(p)
-	if err := r.v.Unlink(dir, name); err != nil {
+	if err := r.v.Unlink(dir, name, ada); err != nil {
 		r.t.Fatalf("unlink %s: %v", p, err)
 	}
 }

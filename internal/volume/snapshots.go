@@ -228,7 +228,8 @@ type Moment struct {
 func (m Moment) IsLive() bool { return m == Moment{} }
 
 // Epoch returns the epoch at whose end the tree was as at a moment; catalog.Live for
-// the live tree. ErrNotExist says that there is no such snapshot, or no such time.
+// the live tree. ErrNotExist says that there is no such snapshot, or no such time,
+// catalog.ErrForgotten that the time is further back than what is kept.
 func (v *Volume) Epoch(m Moment) (e catalog.Epoch, err error) {
 	if m.IsLive() {
 		return catalog.Live, nil
@@ -252,6 +253,9 @@ func (v *Volume) Epoch(m Moment) (e catalog.Epoch, err error) {
 		}
 		if e == 0 {
 			return fmt.Errorf("%s is before the drive was made: %w", m.Time.Format(time.RFC3339), ErrNotExist)
+		}
+		if !tx.Readable(e) {
+			return fmt.Errorf("the tree of %s %w: `rdfs snapshot list` shows what is", m.Time.Format(time.RFC3339), catalog.ErrForgotten)
 		}
 		return nil
 	})

@@ -112,7 +112,7 @@ func TestSnapshotOnlyIfSomethingChanged(t *testing.T) {
 		"a file":       func() { r.write("a", "2") },
 		"a name":       func() { r.rename("a", "b"); r.rename("b", "a") },
 		"an attribute": func() { r.setxattr("a", "user.x", time.Now().String()) },
-		"a directory":  func() { r.mkdir("d"); r.v.Rmdir(Root, "d") },
+		"a directory":  func() { r.mkdir("d"); r.v.Rmdir(Root, "d", ada) },
 	} {
 		change()
 		if err := take(); err != nil {
