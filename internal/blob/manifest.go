@@ -67,15 +67,19 @@ const (
 	Shuffle4  Kind = 3 // the same for 4-byte elements
 	Shuffle8  Kind = 4 // the same for 8-byte elements
 	Delta     Kind = 5 // reserved: a base chunk plus changed pages
-	kindCount      = 6
+	Diff2     Kind = 6 // differences of 2-byte integers, shuffled, then zstd
+	Diff4     Kind = 7 // the same for 4-byte elements
+	Diff8     Kind = 8 // the same for 8-byte elements
+	kindCount      = 9
 )
 
 // Valid reports whether k is a kind that this version can read.
-func (k Kind) Valid() bool { return k < Delta }
+func (k Kind) Valid() bool { return k < kindCount && k != Delta }
 
 // String names the kind for people.
 func (k Kind) String() string {
-	names := [kindCount]string{"raw", "zstd", "shuffle2+zstd", "shuffle4+zstd", "shuffle8+zstd", "delta"}
+	names := [kindCount]string{"raw", "zstd", "shuffle2+zstd", "shuffle4+zstd", "shuffle8+zstd", "delta",
+		"diff2+zstd", "diff4+zstd", "diff8+zstd"}
 	if int(k) < len(names) {
 		return names[k]
 	}

@@ -11,23 +11,25 @@ import (
 //
 // It looks at three pieces of 4 KiB. Text is left to zstd. Otherwise it compares
 // the entropy of the bytes with the mean entropy of the planes of a shuffle by 2,
-// 4 and 8; entropy does not see repeats, which zstd finds without a shuffle, so
-// when a shuffle looks better, both are tried on the samples. The verdict of that
-// trial is kept for the next few chunks for which the same shuffle looks best: they
-// are of the same file, or of files that were saved together.
+// 4 and 8, and with the size of the differences of integers of 2, 4 and 8 bytes.
+// Neither sees repeats, which zstd finds as it is; so when one of them looks better,
+// they are tried on the samples. The verdict of that trial is kept for the next
+// chunks for which the same look best: they are of the same file, or of files that
+// were saved together.
 type Chooser struct {
 	hist    [8][256]uint32 // of bytes by their place in 8
 	sample  []byte
 	out     []byte
-	trial   blob.Kind // of the last trial: the shuffle that was tried
-	winner  blob.Kind // of the last trial
-	credits int       // chunks for which the last trial is still good
+	trial   [2]blob.Kind // what the last trial compared with zstd: a shuffle and differences, or zstd again
+	winner  blob.Kind    // of the last trial
+	credits int          // chunks for which the last trial is still good
 }
 
 const (
 	samplePiece = 4 << 10
-	sampleMin   = 256 // bytes; shorter chunks are not worth a shuffle
-	trialGood   = 8   // chunks
+	sampleMin   = 256  // bytes; shorter chunks are not worth a shuffle
+	trialGood   = 16   // chunks
+	worthwhile  = 0.95 // the part of the bytes' entropy that planes may have
 )
 
 // Choose returns the kind that raw should be encoded as. It never returns Raw:
@@ -41,11 +43,11 @@ func (c *Chooser) Choose(e *Encoder, raw []byte) blob.Kind {
 	if text(pieces) {
 		return blob.Zstd
 	}
-	best, ok := c.bestShuffle(pieces)
-	if !ok {
+	trial := c.candidates(pieces)
+	if trial == [2]blob.Kind{blob.Zstd, blob.Zstd} {
 		return blob.Zstd
 	}
-	if c.credits > 0 && c.trial == best {
+	if c.credits > 0 && c.trial == trial {
 		c.credits--
 		return c.winner
 	}
@@ -53,12 +55,16 @@ func (c *Chooser) Choose(e *Encoder, raw []byte) blob.Kind {
 	for _, p := range pieces {
 		c.sample = append(c.sample, p...)
 	}
-	c.out, _ = e.Encode(c.out[:0], c.sample, best)
-	shuffled := len(c.out)
 	c.out, _ = e.Encode(c.out[:0], c.sample, blob.Zstd)
-	c.trial, c.winner, c.credits = best, best, trialGood
-	if len(c.out) <= shuffled {
-		c.winner = blob.Zstd
+	c.trial, c.winner, c.credits = trial, blob.Zstd, trialGood
+	least := len(c.out)
+	for _, kind := range trial {
+		if kind == blob.Zstd {
+			continue
+		}
+		if c.out, _ = e.Encode(c.out[:0], c.sample, kind); len(c.out) < least {
+			c.winner, least = kind, len(c.out)
+		}
 	}
 	return c.winner
 }
@@ -88,9 +94,38 @@ func text(pieces [3][]byte) bool {
 	return true
 }
 
-// bestShuffle returns the shuffle with the least entropy, and whether that is
-// clearly less than without any.
-func (c *Chooser) bestShuffle(pieces [3][]byte) (blob.Kind, bool) {
+// candidates returns the shuffle with the least entropy and the differences that
+// are smallest, each if it is clearly better than the bytes as they are, or Zstd.
+func (c *Chooser) candidates(pieces [3][]byte) [2]blob.Kind {
+	shuffle, bits, plain := c.bestShuffle(pieces)
+	diff, diffBits := bestDiff(pieces)
+	kinds := [2]blob.Kind{shuffle, diff}
+	if bits >= plain*worthwhile {
+		kinds[0] = blob.Zstd
+	}
+	if diffBits >= plain*worthwhile {
+		kinds[1] = blob.Zstd
+	}
+	return kinds
+}
+
+// bestDiff returns the differences that are smallest and about how many bits per
+// byte they have.
+func bestDiff(pieces [3][]byte) (kind blob.Kind, bits float32) {
+	bits = 9
+	for _, k := range []blob.Kind{blob.Diff2, blob.Diff4, blob.Diff8} {
+		// Of bell-shaped differences the entropy is 2.5 bits more than their mean
+		// length without sign.
+		if b := (guessDiff(pieces, width(k)).bits + 2.5) / float32(width(k)); b < bits {
+			kind, bits = k, b
+		}
+	}
+	return kind, bits
+}
+
+// bestShuffle returns the shuffle with the least entropy, what that is, and what it
+// is without any.
+func (c *Chooser) bestShuffle(pieces [3][]byte) (kind blob.Kind, bits, plain float32) {
 	h := &c.hist
 	*h = [8][256]uint32{}
 	n := 0
@@ -115,14 +150,14 @@ func (c *Chooser) bestShuffle(pieces [3][]byte) (blob.Kind, bool) {
 
 	// A wider shuffle has to be better than a narrower one: planes of
 	// fewer bytes look a little more orderly than they are.
-	kind, bits := blob.Shuffle2, by2
+	kind, bits = blob.Shuffle2, by2
 	if by4 < bits*0.98-0.02 {
 		kind, bits = blob.Shuffle4, by4
 	}
 	if by8 < bits*0.98-0.02 {
 		kind, bits = blob.Shuffle8, by8
 	}
-	return kind, bits < by1*0.95
+	return kind, bits, by1
 }
 
 // fold adds the upper half of the planes to the lower half, and returns that: the

@@ -16,26 +16,30 @@ import (
 // a chunk that shrinks less is stored as it is, which is faster to read.
 const keep = 31
 
-// width returns the element size of a shuffled kind in bytes, 1 for others.
+// width returns the element size of a kind that has planes in bytes, 1 for others.
 func width(k blob.Kind) int {
 	switch k {
-	case blob.Shuffle2:
+	case blob.Shuffle2, blob.Diff2:
 		return 2
-	case blob.Shuffle4:
+	case blob.Shuffle4, blob.Diff4:
 		return 4
-	case blob.Shuffle8:
+	case blob.Shuffle8, blob.Diff8:
 		return 8
 	}
 	return 1
 }
 
-// Encoder turns chunks into payloads. It keeps about 1 MiB of tables and a
-// scratch buffer of the size of the largest chunk. It is not safe for concurrent
+// differs reports whether the elements of a kind are differences.
+func differs(k blob.Kind) bool { return k == blob.Diff2 || k == blob.Diff4 || k == blob.Diff8 }
+
+// Encoder turns chunks into payloads. It keeps about 1 MiB of tables and two
+// scratch buffers of the size of the largest chunk. It is not safe for concurrent
 // use.
 type Encoder struct {
 	zstd    *zstd.Encoder
 	huff    huff0.Scratch
 	hist    [2][256]uint32
+	numbers []byte // differences of a chunk's elements
 	scratch []byte // a shuffled chunk
 }
 
@@ -60,12 +64,13 @@ func (e *Encoder) Encode(dst, raw []byte, kind blob.Kind) ([]byte, blob.Kind) {
 		return append(dst, raw...), blob.Raw
 	}
 	at := len(dst)
-	if w := width(kind); w == 1 {
+	switch w := width(kind); {
+	case w == 1:
 		dst = e.zstd.EncodeAll(raw, dst)
-	} else {
-		e.scratch = slices.Grow(e.scratch[:0], len(raw))[:len(raw)]
-		shuffle(e.scratch, raw, w)
-		dst = e.planes(dst, e.scratch, w)
+	case differs(kind):
+		dst = e.differenced(dst, raw, w)
+	default:
+		dst = e.shuffled(dst, raw, w)
 	}
 	if (len(dst)-at)*32 >= len(raw)*keep {
 		return append(dst[:at], raw...), blob.Raw
@@ -114,7 +119,7 @@ func Decode(dst []byte, loc blob.Location, id blob.ID, stored []byte) ([]byte, e
 			return corrupt("wrong length")
 		}
 		copy(dst, stored)
-	} else if err := decompress(dst, stored, width(loc.Kind)); err != nil {
+	} else if err := decompress(dst, stored, loc.Kind); err != nil {
 		return corrupt(err.Error())
 	}
 	if blob.Sum(dst) != id {
@@ -125,16 +130,22 @@ func Decode(dst []byte, loc blob.Location, id blob.ID, stored []byte) ([]byte, e
 
 // decompress fills dst. It writes nothing beyond dst and takes no memory that
 // stored asks for.
-func decompress(dst, stored []byte, w int) error {
+func decompress(dst, stored []byte, kind blob.Kind) error {
 	d := decoders.Get().(*decoder)
 	defer decoders.Put(d)
+	w := width(kind)
 	out := dst[:0:len(dst)]
-	var diffs byte // the planes that hold differences
+	var flags byte // the first byte of a kind with planes
 	if w > 1 {
-		if len(stored) == 0 || stored[0]>>w != 0 {
+		switch {
+		case len(stored) == 0:
+			return errors.New("it is empty")
+		case differs(kind) && !validDiff(stored[0], w, len(dst)):
+			return fmt.Errorf("it has impossible differences: %#x", stored[0])
+		case !differs(kind) && stored[0]>>w != 0:
 			return errors.New("it says that planes are differences that it has not")
 		}
-		diffs, stored = stored[0], stored[1:]
+		flags, stored = stored[0], stored[1:]
 		d.scratch = slices.Grow(d.scratch[:0], len(dst))
 		out = d.scratch[:0:len(dst)]
 	}
@@ -145,16 +156,20 @@ func decompress(dst, stored []byte, w int) error {
 	if len(got) != len(dst) {
 		return fmt.Errorf("it has %d bytes, not %d", len(got), len(dst))
 	}
-	if w > 1 {
-		n := len(got) / w
-		for k := range w {
-			if diffs>>k&1 != 0 {
-				sums(got[k*n : (k+1)*n])
-			}
+	switch {
+	case w == 1:
+		if &got[0] != &dst[0] {
+			copy(dst, got)
 		}
+	case differs(kind):
+		skip := int(flags >> 4)
+		n := len(got) - skip
+		unshuffle(dst[skip:], got[:n], w)
+		undiff(dst[skip:], w, int(flags&3))
+		copy(dst, got[n:])
+	default:
+		sumPlanes(got, w, flags)
 		unshuffle(dst, got, w)
-	} else if &got[0] != &dst[0] {
-		copy(dst, got)
 	}
 	return nil
 }

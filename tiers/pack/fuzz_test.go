@@ -69,7 +69,7 @@ func FuzzEncodeDecode(f *testing.F) {
 			return
 		}
 		id := blob.Sum(raw)
-		for _, kind := range []blob.Kind{c.Choose(e, raw), blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8} {
+		for _, kind := range []blob.Kind{c.Choose(e, raw), blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8, blob.Diff2, blob.Diff4, blob.Diff8} {
 			payload, used := e.Encode(nil, raw, kind)
 			loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(len(raw)), Kind: used}
 			if _, err := Decode(nil, loc, id, payload); err != nil {

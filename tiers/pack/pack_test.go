@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,9 +18,9 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
-var update = flag.Bool("update", false, "write the fixture of the current format version anew")
+var update = flag.Bool("update", false, "write the fixtures anew that -run selects")
 
-const fixture = "../../testdata/formats/pack-v1"
+const fixtures = "../../testdata/formats/pack-v1"
 
 var testPack = blob.PackID{1, 0x8f, 0x2a, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
@@ -30,9 +31,12 @@ type content struct {
 	raw  []byte
 }
 
-// contents has every kind. It needs no random numbers, so that the fixture can be
+// contents has every kind. It needs no random numbers, so that the fixtures can be
 // compared with it for ever.
-func contents() []content {
+func contents() []content { return append(firstContents(), diffContents()...) }
+
+// firstContents is what the first fixture has.
+func firstContents() []content {
 	noise := func(n int) []byte {
 		b, x := make([]byte, n), uint32(1)
 		for i := range b {
@@ -40,14 +44,6 @@ func contents() []content {
 			b[i] = byte(x >> 24)
 		}
 		return b
-	}
-	signal := func(n, width int) []byte {
-		var b []byte
-		for i := 0; len(b) < n; i++ {
-			v := uint64(1<<20 + i*i/7)
-			b = append(b, binary.LittleEndian.AppendUint64(nil, v)[:width]...)
-		}
-		return b[:n]
 	}
 	return []content{
 		{"noise", blob.Raw, noise(100)},
@@ -59,12 +55,47 @@ func contents() []content {
 	}
 }
 
+// diffContents has differences of order 1 and 2, of elements that do and do not
+// begin at the first byte, in planes with and without frames of their own.
+func diffContents() []content {
+	return []content{
+		{"samples", blob.Diff2, signal(6001, 2)},
+		{"few samples", blob.Diff2, signal(301, 2)},
+		{"more floats", blob.Diff4, signal(9003, 4)},
+		{"more doubles", blob.Diff8, signal(20007, 8)},
+		{"doubles from byte 5", blob.Diff8, signal(20007, 8)[3:]},
+		{"stairs", blob.Diff4, stairs(9001)},
+	}
+}
+
+// signal is n bytes of numbers that rise faster and faster.
+func signal(n, width int) []byte {
+	var b []byte
+	for i := 0; len(b) < n; i++ {
+		v := uint64(1<<20 + i*i/7)
+		b = append(b, binary.LittleEndian.AppendUint64(nil, v)[:width]...)
+	}
+	return b[:n]
+}
+
+// stairs is n bytes of 4-byte numbers that are alike most of the time: a straight
+// line goes on where they do not.
+func stairs(n int) []byte {
+	var b []byte
+	for i := 0; len(b) < n; i++ {
+		b = binary.LittleEndian.AppendUint32(b, uint32(i/2*i/2*77777))
+	}
+	return b[:n]
+}
+
 // sample builds a pack of all contents and a manifest.
-func sample(t testing.TB) (data []byte, m blob.Manifest) {
+func sample(t testing.TB) (data []byte, m blob.Manifest) { return packOf(t, contents()) }
+
+func packOf(t testing.TB, all []content) (data []byte, m blob.Manifest) {
 	t.Helper()
 	w, e := NewWriter(testPack), NewEncoder()
 	h := blob.NewHasher()
-	for _, c := range contents() {
+	for _, c := range all {
 		payload, kind := e.Encode(nil, c.raw, c.kind)
 		if kind != c.kind {
 			t.Fatalf("%s: encoded as %v, want %v", c.name, kind, c.kind)
@@ -112,13 +143,12 @@ func open(data []byte) (chunks [][]byte, m blob.Manifest, err error) {
 	return chunks, m, err
 }
 
-func checkSample(t *testing.T, data []byte) {
+func checkSample(t *testing.T, data []byte, want []content) {
 	t.Helper()
 	chunks, m, err := open(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := contents()
 	if len(chunks) != len(want) || len(m.Chunks) != len(want) {
 		t.Fatalf("%d chunks and %d in the manifest, want %d", len(chunks), len(m.Chunks), len(want))
 	}
@@ -136,7 +166,7 @@ func checkSample(t *testing.T, data []byte) {
 
 func TestAPackReadsBackTheSame(t *testing.T) {
 	data, _ := sample(t)
-	checkSample(t, data)
+	checkSample(t, data, contents())
 	d, err := Verify(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
@@ -184,31 +214,41 @@ func TestEveryFlippedByteAndEveryTruncationIsFound(t *testing.T) {
 	}
 }
 
-func TestThePackOfVersion1OpensForEver(t *testing.T) {
-	path := filepath.Join(fixture, "sample.pack")
-	if *update {
-		data, _ := sample(t)
-		if err := os.WriteFile(path, data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(fixture, "sample.txt"), []byte(listing(t, data)), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkSample(t, data)
-	if _, err := Verify(bytes.NewReader(data), int64(len(data))); err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(filepath.Join(fixture, "sample.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := listing(t, data); got != string(want) {
-		t.Fatalf("got directory\n%s\nwant\n%s", got, want)
+func TestThePacksOfVersion1OpenForEver(t *testing.T) {
+	for _, f := range []struct {
+		name string
+		all  []content
+	}{
+		{"sample", firstContents()},
+		{"diff", diffContents()}, // kinds that came later
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			path := filepath.Join(fixtures, f.name)
+			if *update {
+				data, _ := packOf(t, f.all)
+				if err := os.WriteFile(path+".pack", data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path+".txt", []byte(listing(t, data)), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			data, err := os.ReadFile(path + ".pack")
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkSample(t, data, f.all)
+			if _, err := Verify(bytes.NewReader(data), int64(len(data))); err != nil {
+				t.Fatal(err)
+			}
+			want, err := os.ReadFile(path + ".txt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := listing(t, data); got != string(want) {
+				t.Fatalf("got directory\n%s\nwant\n%s", got, want)
+			}
+		})
 	}
 }
 
@@ -303,7 +343,7 @@ func TestDecodeUsesTheMemoryItIsGiven(t *testing.T) {
 func TestEveryKindRoundTripsAtEveryLength(t *testing.T) {
 	e := NewEncoder()
 	var payload, raw []byte
-	for _, kind := range []blob.Kind{blob.Raw, blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8} {
+	for _, kind := range []blob.Kind{blob.Raw, blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8, blob.Diff2, blob.Diff4, blob.Diff8} {
 		lengths := []int{4096, 4097, 128<<10 - 1, 128 << 10, 128<<10 + 1, 512<<10 + 3, MaxChunk}
 		for n := 1; n < 200; n++ {
 			lengths = append(lengths, n)
@@ -329,7 +369,8 @@ func TestEveryKindRoundTripsAtEveryLength(t *testing.T) {
 	}
 }
 
-func TestChooserFindsTheWidthOfNumbers(t *testing.T) {
+func TestChooserFindsWhatNumbersAre(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
 	wave := func(i int) float64 { return 20 + 5*math.Sin(float64(i)/900) + math.Sin(float64(i)*12.9898)*1e-3 }
 	build := func(n int, add func(b []byte, i int) []byte) []byte {
 		var b []byte
@@ -345,13 +386,25 @@ func TestChooserFindsTheWidthOfNumbers(t *testing.T) {
 	}{
 		{"int16", func(b []byte, i int) []byte {
 			return binary.LittleEndian.AppendUint16(b, uint16(int16(wave(i)*300)))
-		}, blob.Shuffle2},
+		}, blob.Diff2},
+		{"int16 up and down", func(b []byte, i int) []byte {
+			return binary.LittleEndian.AppendUint16(b, uint16(int16(wave(i)*6000*math.Sin(float64(i)/40))))
+		}, blob.Diff2},
+		{"int32", func(b []byte, i int) []byte {
+			return binary.LittleEndian.AppendUint32(b, uint32(int32(wave(i)*3e5)))
+		}, blob.Diff4},
+		{"unordered float32", func(b []byte, i int) []byte {
+			return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(r.NormFloat64())))
+		}, blob.Shuffle4},
+		{"unordered float64", func(b []byte, i int) []byte {
+			return binary.LittleEndian.AppendUint64(b, math.Float64bits(r.NormFloat64()))
+		}, blob.Shuffle8},
 		{"float32", func(b []byte, i int) []byte {
 			return binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(wave(i))))
-		}, blob.Shuffle4},
+		}, blob.Diff4},
 		{"float64", func(b []byte, i int) []byte {
 			return binary.LittleEndian.AppendUint64(b, math.Float64bits(wave(i)))
-		}, blob.Shuffle8},
+		}, blob.Diff8},
 		{"text", func(b []byte, i int) []byte { return fmt.Appendf(b, "%d,%.2f\n", i, wave(i)) }, blob.Zstd},
 		{"one record again and again", func(b []byte, i int) []byte {
 			return append(b, randomBytes(4, 96)...)

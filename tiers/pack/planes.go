@@ -2,6 +2,7 @@ package pack
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/klauspost/compress/huff0"
 )
@@ -10,7 +11,9 @@ import (
 // differences, and then zstd frames whose contents, one after the other, are the
 // planes. In a plane of differences each byte but the first has the one before it
 // subtracted: the middle bytes of a smooth signal count up and down, and their
-// differences are few values where they themselves are many.
+// differences are few values where they themselves are many. The payload of a chunk
+// of differences of whole elements is a byte, their order and 16 times how many bytes
+// are before the first element, and then the same frames. These bytes are the last.
 
 // planeFrame is the plane length from which each plane gets a frame of its own.
 // Planes differ: with a frame each, an incompressible one is copied and does not
@@ -25,32 +28,79 @@ const planeSample = 1 << 10
 // Coding them is the most expensive step, so it has to win something.
 const worthDifferences = 0.75
 
-// planes appends the payload of w planes and what is left over. It overwrites
-// shuffled.
-func (e *Encoder) planes(dst, shuffled []byte, w int) []byte {
+// Differences seldom repeat in strings, and looking for short ones is slow. So they
+// are given to zstd only at the ends: nearly all alike, when a code of at least a
+// bit for each byte is too long, or without any order, which it finds out fast.
+const (
+	alike   = 0.4 // bits per byte
+	orderly = 7.8
+)
+
+// shuffled appends the payload of a shuffled chunk.
+func (e *Encoder) shuffled(dst, raw []byte, w int) []byte {
+	e.scratch = slices.Grow(e.scratch[:0], len(raw))[:len(raw)]
+	shuffle(e.scratch, raw, w)
 	maskAt := len(dst)
 	dst = append(dst, 0)
-	n := len(shuffled) / w
+	n := len(raw) / w
 	if n < planeFrame {
-		return e.zstd.EncodeAll(shuffled, dst)
+		return e.zstd.EncodeAll(e.scratch, dst)
 	}
 	for k := range w {
-		plane := shuffled[k*n : (k+1)*n]
+		plane := e.scratch[k*n : (k+1)*n]
 		plain, diff := e.planeEntropy(plane)
 		if diff < plain*worthDifferences {
 			dst[maskAt] |= 1 << k
 			differences(plane)
-			// Differences seldom repeat in strings, and looking for short ones
-			// is slow. But a code has no less than a bit for each byte, so when they
-			// are nearly all alike, strings win.
-			if diff > 0.4 {
-				dst = e.huffmanFrame(dst, plane)
-				continue
-			}
+			dst = e.coded(dst, plane, diff)
+			continue
 		}
+		at := len(dst)
 		dst = e.zstd.EncodeAll(plane, dst)
+		// A plane without strings zstd leaves as it is, however few its values.
+		if plain < orderly && len(dst)-at >= n {
+			dst = e.huffmanFrame(dst[:at], plane)
+		}
 	}
-	return e.zstd.EncodeAll(shuffled[w*n:], dst)
+	return e.zstd.EncodeAll(e.scratch[w*n:], dst)
+}
+
+// differenced appends the payload of a chunk of differences.
+func (e *Encoder) differenced(dst, raw []byte, w int) []byte {
+	e.numbers = slices.Grow(e.numbers[:0], len(raw))[:len(raw)]
+	e.scratch = slices.Grow(e.scratch[:0], len(raw))[:len(raw)]
+	g := guessDiff(samples(raw), w)
+	elements := len(raw) - g.skip
+	diff(e.numbers[:elements], raw[g.skip:], w, g.order)
+	shuffle(e.scratch[:elements], e.numbers[:elements], w)
+	copy(e.scratch[elements:], raw)
+	dst = append(dst, byte(g.order|g.skip<<4))
+	n := elements / w
+	if n < planeFrame {
+		return e.zstd.EncodeAll(e.scratch, dst)
+	}
+	for k := range w {
+		plane := e.scratch[k*n : (k+1)*n]
+		plain, _ := e.planeEntropy(plane)
+		dst = e.coded(dst, plane, plain)
+	}
+	return e.zstd.EncodeAll(e.scratch[w*n:], dst)
+}
+
+// validDiff reports whether b can be the first byte of the payload of a chunk of
+// size bytes.
+func validDiff(b byte, w, size int) bool {
+	order, skip := int(b&15), int(b>>4)
+	return (order == 1 || order == 2) && skip < w && skip <= size
+}
+
+// coded appends the frame of a plane of differences that has about so many bits
+// per byte.
+func (e *Encoder) coded(dst, plane []byte, bits float32) []byte {
+	if bits > alike && bits < orderly {
+		return e.huffmanFrame(dst, plane)
+	}
+	return e.zstd.EncodeAll(plane, dst)
 }
 
 // planeEntropy estimates the entropies of a plane and of its differences, in bits
@@ -137,6 +187,16 @@ func differences(p []byte) {
 	for i, c := range p {
 		p[i] = c - byte(last)
 		last = uint64(c)
+	}
+}
+
+// sumPlanes undoes the differences of the planes whose bit is set, in place.
+func sumPlanes(shuffled []byte, w int, mask byte) {
+	n := len(shuffled) / w
+	for k := range w {
+		if mask>>k&1 != 0 {
+			sums(shuffled[k*n : (k+1)*n])
+		}
 	}
 }
 
