@@ -3,6 +3,8 @@ package config
 import (
 	"path/filepath"
 	"time"
+
+	"github.com/rdfs/rdfs/internal/schema"
 )
 
 // Version is the format version of rdfs.yaml that this package reads and writes.
@@ -31,7 +33,8 @@ type Config struct {
 	ID      string // of the repository: a ULID, given once by `rdfs init`
 
 	Naming    Naming
-	Tiers     []Tier // at least one; the first takes new data
+	Metadata  *schema.Schema // nil: no field is declared
+	Tiers     []Tier         // at least one; the first takes new data
 	Cache     Cache
 	Versions  Versions
 	SealAfter time.Duration // quiet time after the last close before a version is made

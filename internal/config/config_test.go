@@ -97,6 +97,16 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, cache, snapshots, versions, seal_after, mount, log`}},
 		{"reserved section", head + "placement:\n  copies: 2\n",
 			[]string{"f:4:3: placement.copies: this version of rdfs knows no key below \"placement\"; write `placement: {}`"}},
+		{"field of no type", head + "metadata:\n  fields:\n    side: {type: enumm, values: [a]}\n",
+			[]string{`f:5:18: metadata.fields.side.type: want string, int, float, bool, date, time, enum, list or quantity, got "enumm"`}},
+		{"range of a field", head + "metadata:\n  fields:\n    run:\n      type: int\n      min: 5\n      max: 1\n",
+			[]string{`f:8:12: metadata.fields.run.max: 1 is less than min, 5`}},
+		{"key of a field", head + "metadata:\n  fields:\n    run: {typ: int}\n",
+			[]string{`f:5:11: metadata.fields.run.typ: unknown key; did you mean "type"?`}},
+		{"field with a name that is taken", head + "metadata: {fields: {tags: {}}}\n",
+			[]string{`f:3:21: metadata.fields.tags: "tags" has a meaning of its own; choose another name`}},
+		{"key of metadata", head + "metadata:\n  field: {}\n",
+			[]string{`f:4:3: metadata.field: unknown key; did you mean "fields"?`}},
 		{"bad size", head + "cache:\n  max_size: 3 bananas\n",
 			[]string{`f:4:13: cache.max_size: unknown unit "bananas" in "3 bananas": use B, KiB, MiB, GiB, TiB (or KB, MB, GB, TB)`}},
 		{"ambiguous size", head + "cache: {max_size: 3G}\n",
@@ -216,5 +226,44 @@ func TestAmountOfADisk(t *testing.T) {
 		if err != nil || a.Of(1000) != want {
 			t.Errorf("%s of 1000 = %d, %v; want %d", in, a.Of(1000), err, want)
 		}
+	}
+}
+
+func TestMetadataFieldsAreReadAndExplained(t *testing.T) {
+	c, err := Parse("f", []byte("version: 1\nid: "+testID+`
+metadata:
+  fields:
+    temperature:
+      type: quantity
+      unit: degC
+      min: -80 degC
+      description: of the room
+      required_for: "*.edf"
+    side: {type: list, of: enum, values: [left, right, 3], default: left}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := c.Metadata.Parse("temperature", "277.15 K"); err != nil || v.String() != "4 degC" {
+		t.Errorf("got %v, %v", v, err)
+	}
+	if v, err := c.Metadata.Parse("side", "3, left"); err != nil || v.String() != "3,left" {
+		t.Errorf("got %v, %v", v, err)
+	}
+	if got := c.Metadata.Required("a/b.edf"); len(got) != 1 || got[0] != "temperature" {
+		t.Errorf("required: %q", got)
+	}
+	want := map[string]Setting{
+		"metadata.fields.temperature": {"metadata.fields.temperature", "{type: quantity, unit: degC, min: -80 degC, required_for: [*.edf]}", 5, "of the room"},
+		"metadata.fields.side":        {"metadata.fields.side", "{type: list, of: enum, values: [left, right, 3], default: left}", 11, ""},
+	}
+	for _, s := range c.Explain() {
+		if w, ok := want[s.Key]; ok && w != s {
+			t.Errorf("got %+v, want %+v", s, w)
+		}
+		delete(want, s.Key)
+	}
+	if len(want) > 0 {
+		t.Errorf("not explained: %v", want)
 	}
 }

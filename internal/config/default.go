@@ -123,6 +123,10 @@ func (c *Config) Explain() []Setting {
 			}
 			continue
 		}
+		if s.name == "metadata" {
+			out = append(out, c.explainMetadata()...)
+			continue
+		}
 		for _, k := range keysOf(s.name) {
 			out = append(out, Setting{k.name, k.get(c), c.lines[k.name], k.doc})
 		}

@@ -198,8 +198,12 @@ func (p *reader) top(e entry) {
 		p.set(*k, e)
 		return
 	}
-	if e.name == "tiers" {
+	switch e.name {
+	case "tiers":
 		p.tiers(e)
+		return
+	case "metadata":
+		p.metadata(e)
 		return
 	}
 	if !slices.ContainsFunc(sections, func(s section) bool { return s.name == e.name }) {

@@ -32,7 +32,11 @@ var sections = []section{
 	{"version", "Format of this file. A version of rdfs that does not know it refuses to open the repository."},
 	{"id", "Identity of the repository, given once by `rdfs init`. Never change it, never copy it to another repository."},
 	{"naming", "Which file names the drive accepts."},
-	{"metadata", "Typed metadata fields. Reserved: this version stores and keeps every attribute (setfattr)\nwithout checking its type, and accepts no key here."},
+	{"metadata", "Typed metadata: what `setfattr -n user.FIELD` accepts. Other attributes are kept as they are.\n" +
+		"fields:\n" +
+		"  temperature: {type: quantity, unit: degC, min: -80 degC, max: 60 degC}\n" +
+		"  side: {type: enum, values: [left, right], required_for: [\"*.edf\"]}\n" +
+		"Types: string, int, float, bool, date, time, enum, list (of: TYPE), quantity. See docs/metadata.md."},
 	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`."},
 	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
