@@ -18,6 +18,9 @@ const formatVersion = 2
 // ErrNotExist: there is no such row (at the epoch that was asked for).
 var ErrNotExist = errors.New("does not exist")
 
+// ErrExist: there is such a row already.
+var ErrExist = errors.New("exists already")
+
 // Options of Open. The zero value of an optional field takes the default.
 type Options struct {
 	// ID of the repository, written when the catalog is new and compared when it

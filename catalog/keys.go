@@ -29,6 +29,10 @@ const (
 	tableHold     table = 'h' // file
 	tableHolder   table = 'o' // file: the node that has its history
 	tableSave     table = 'w' // file ‖ order: saves that wait to become versions
+
+	tableAttrChange table = 'A' // file ‖ epoch ‖ name: who changed an attribute
+	tableOp         table = 'O' // epoch ‖ part
+	tableHeader     table = 'H' // content
 )
 
 // tables lists all tables for the store. Rising: keys arrive mostly in rising order.
@@ -50,6 +54,9 @@ var tables = []kv.TableSpec{
 	{ID: byte(tableHold), Name: "hold"},
 	{ID: byte(tableHolder), Name: "holder"},
 	{ID: byte(tableSave), Name: "save"},
+	{ID: byte(tableAttrChange), Name: "attrchange", Rising: true},
+	{ID: byte(tableOp), Name: "op", Rising: true},
+	{ID: byte(tableHeader), Name: "header"},
 }
 
 var be = binary.BigEndian

@@ -68,7 +68,7 @@ func (d *door) SetXAttr(_ <-chan struct{}, in *fuse.SetXAttrIn, name string, dat
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.reportNode("setxattr", in.NodeId, d.vol.Setxattr(i, name, data, int(in.Flags)))
+	return d.reportNode("setxattr", in.NodeId, d.vol.Setxattr(i, name, data, int(in.Flags), caller(&in.InHeader)))
 }
 
 // RemoveXAttr implements fuse.RawFileSystem.
@@ -80,5 +80,5 @@ func (d *door) RemoveXAttr(_ <-chan struct{}, in *fuse.InHeader, name string) fu
 	if !ok {
 		return fuse.EROFS
 	}
-	return d.reportNode("removexattr", in.NodeId, d.vol.Removexattr(i, name))
+	return d.reportNode("removexattr", in.NodeId, d.vol.Removexattr(i, name, caller(in)))
 }

@@ -58,6 +58,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		CacheMinFree:  o.Config.Cache.MinFree.Of(size),
 		CacheMinNodes: o.Config.Cache.MinFreeInodes.Of(inodes),
 		SealAfter:     o.Config.SealAfter,
+		Schema:        o.Config.Metadata,
 		LastStop:      last,
 		Now:           o.Now,
 		Logger:        o.Logger,

@@ -562,7 +562,7 @@ func TestAttributeRemovedJustBeforeASaveStaysRemoved(t *testing.T) {
 	r.write("f", "one")
 	r.setxattr("f", "user.a", "b")
 	r.sync()
-	if err := r.v.Removexattr(r.attr("f").Ino, "user.a"); err != nil {
+	if err := r.v.Removexattr(r.attr("f").Ino, "user.a", ada); err != nil {
 		t.Fatal(err)
 	}
 	r.unlink("f")

@@ -52,13 +52,13 @@ func TestUnlinkedOpenFileLivesOnUntilItIsClosed(t *testing.T) {
 					if got := r.get(h); got != want[:1000] {
 						t.Error("other bytes after truncation")
 					}
-					if err := r.v.Setxattr(ino, "user.c", []byte("d"), 0); err != nil {
+					if err := r.v.Setxattr(ino, "user.c", []byte("d"), 0, ada); err != nil {
 						t.Error(err)
 					}
-					if err := r.v.Setxattr(ino, "user.c", nil, AttrCreate); !errors.Is(err, ErrExist) {
+					if err := r.v.Setxattr(ino, "user.c", nil, AttrCreate, ada); !errors.Is(err, ErrExist) {
 						t.Errorf("setxattr: %v", err)
 					}
-					if err := r.v.Removexattr(ino, "user.a"); err != nil {
+					if err := r.v.Removexattr(ino, "user.a", ada); err != nil {
 						t.Error(err)
 					}
 					if names, err := r.v.Listxattr(ino); err != nil || !slices.Equal(names, []string{"user.c"}) {
@@ -118,7 +118,7 @@ func TestUnnamedFileGetsAName(t *testing.T) {
 				t.Fatalf("%+v, %v", a, err)
 			}
 			r.put(h, "unnamed", 0)
-			if err := r.v.Setxattr(h.Inode(), "user.a", []byte("b"), 0); err != nil {
+			if err := r.v.Setxattr(h.Inode(), "user.a", []byte("b"), 0, ada); err != nil {
 				t.Fatal(err)
 			}
 			r.sync() // does not touch it

@@ -416,7 +416,7 @@ func (r *rig) mkdir(p string) {
 
 func (r *rig) setxattr(p, name, value string) {
 	r.t.Helper()
-	if err := r.v.Setxattr(r.attr(p).Ino, name, []byte(value), 0); err != nil {
+	if err := r.v.Setxattr(r.attr(p).Ino, name, []byte(value), 0, ada); err != nil {
 		r.t.Fatal(err)
 	}
 }

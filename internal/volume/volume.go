@@ -15,6 +15,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/draft"
+	"github.com/rdfs/rdfs/internal/schema"
 	"github.com/rdfs/rdfs/tiers"
 )
 
@@ -40,6 +41,9 @@ type Options struct {
 	SealWorkers int
 	// CommitEvery is the interval of the catalog's group commits. Default 200 ms.
 	CommitEvery time.Duration
+
+	// Schema says what values the metadata fields take that it declares; nil: none.
+	Schema *schema.Schema
 
 	// LastStop says how the last run ended; see Stop.
 	LastStop Stop

@@ -92,8 +92,9 @@ func (v *Volume) orphanOf(i catalog.Inode) *lockedOrphan {
 	return &lockedOrphan{n.orphan, unlock}
 }
 
-// Setxattr sets an extended attribute.
-func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int) error {
+// Setxattr sets an extended attribute. A value that the metadata schema does not take
+// is ErrInvalid, wrapped with the reason.
+func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int, who Caller) error {
 	key, err := stored(name)
 	switch {
 	case err != nil:
@@ -102,6 +103,9 @@ func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int)
 		return ErrPerm
 	case len(value) > maxAttrValue:
 		return ErrTooBig
+	}
+	if err := v.checkValue(i, key, value, who); err != nil {
+		return err
 	}
 	if o := v.orphanOf(i); o != nil {
 		defer o.unlock()
@@ -112,7 +116,7 @@ func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int)
 		o.attrs[key] = append([]byte{}, value...)
 		return nil
 	}
-	return v.changeAttrs(i, func(tx *catalog.Tx, f catalog.FileID) error {
+	return v.changeAttr(i, key, who, func(tx *catalog.Tx, f catalog.FileID) error {
 		_, err := tx.Attr(f, key)
 		if err := mayset(err == nil, flags); err != nil {
 			return err
@@ -133,7 +137,7 @@ func mayset(has bool, flags int) error {
 }
 
 // Removexattr removes an extended attribute.
-func (v *Volume) Removexattr(i catalog.Inode, name string) error {
+func (v *Volume) Removexattr(i catalog.Inode, name string, who Caller) error {
 	key, err := stored(name)
 	switch {
 	case err != nil:
@@ -149,7 +153,7 @@ func (v *Volume) Removexattr(i catalog.Inode, name string) error {
 		delete(o.attrs, key)
 		return nil
 	}
-	return v.changeAttrs(i, func(tx *catalog.Tx, f catalog.FileID) error {
+	return v.changeAttr(i, key, who, func(tx *catalog.Tx, f catalog.FileID) error {
 		if !tx.DeleteAttr(f, key) {
 			return ErrNoAttr
 		}
@@ -157,8 +161,10 @@ func (v *Volume) Removexattr(i catalog.Inode, name string) error {
 	})
 }
 
-// changeAttrs changes attributes of a node that has a name, and its ctime.
-func (v *Volume) changeAttrs(i catalog.Inode, change func(*catalog.Tx, catalog.FileID) error) error {
+// changeAttr changes an attribute of a node that has a name, and its ctime, and notes
+// who did it.
+func (v *Volume) changeAttr(i catalog.Inode, key string, who Caller, change func(*catalog.Tx, catalog.FileID) error) error {
+	v.identify(&who)
 	now := v.timeNow()
 	err := v.cat.Update(func(tx *catalog.Tx) error {
 		row, err := tx.Node(i)
@@ -168,6 +174,7 @@ func (v *Volume) changeAttrs(i catalog.Inode, change func(*catalog.Tx, catalog.F
 		if err := change(tx, row.File); err != nil {
 			return err
 		}
+		tx.PutAttrChange(&catalog.AttrChange{File: row.File, Name: key, Time: now, UID: who.UID, Program: who.Program})
 		row.Ctime = max(now, row.Ctime)
 		tx.PutNode(i, &row)
 		return nil
