@@ -96,7 +96,7 @@ func TestWrongValuesAreToldWithWhatWouldBeRight(t *testing.T) {
 		{"channels", "Fp1,,Cz", `channels = "Fp1,,Cz": want elements separated by single commas`},
 		{"channels", "Fp1,Fp9", `channels = "Fp9": want Fp1, Fp2 or Cz; did you mean "Fp1"?`},
 		{"weights", "2 kg", `weights = "2 kg": want a number and a unit such as 1 kg, at most 1 kg`},
-		{"temperature", "37", `temperature = "37": want a unit behind the number: a number and a unit such as -80 degC, from -80 degC to 60 degC; did you mean "37 degC"?`},
+		{"temperature", "37", `temperature = "37": want a number and a unit such as -80 degC, from -80 degC to 60 degC; did you mean "37 degC"?`},
 		{"temperature", "4 mg", `temperature = "4 mg": want a number and a unit such as -80 degC, from -80 degC to 60 degC: mg does not convert to degC`},
 		{"temperature", "100 degC", `temperature = "100 degC": want a number and a unit such as -80 degC, from -80 degC to 60 degC`},
 		{"dose", "4 MG/mL", `dose = "4 MG/mL": want a number and a unit such as 4 mg/mL: MG/mL does not convert to mg/mL`},

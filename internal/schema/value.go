@@ -156,7 +156,7 @@ func (c *compiled) quantity(text string) (Value, *Invalid) {
 	}
 	name := strings.TrimSpace(text[n:])
 	if name == "" && c.unit.dim != none {
-		inv := c.invalid(text, "a unit behind the number: "+c.expected())
+		inv := c.invalid(text, c.expected())
 		inv.Nearest = text + " " + c.Unit
 		return Value{}, inv
 	}
