@@ -36,6 +36,7 @@ type Config struct {
 	Metadata  *schema.Schema // nil: no field is declared
 	Tiers     []Tier         // at least one; the first takes new data
 	Cache     Cache
+	Snapshots Snapshots
 	Versions  Versions
 	SealAfter time.Duration // quiet time after the last close before a version is made
 	Mount     Mount

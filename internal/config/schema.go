@@ -40,7 +40,7 @@ var sections = []section{
 	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`."},
 	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
-	{"snapshots", "Snapshots and how long they are kept. Reserved: every version of every file is kept."},
+	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
 	{"versions", "Every save is a version."},
 	{"seal_after", "A file becomes a version when it was closed and then left alone for this long.\nUnits: ms, s, min, h, d, w."},
 	{"mount", "What `rdfs mount` does unless its -o options say otherwise."},
@@ -48,7 +48,9 @@ var sections = []section{
 }
 
 // keys in the order in which they are written.
-var keys = []key{
+var keys = slices.Concat(plainKeys, snapshotKeys)
+
+var plainKeys = []key{
 	{
 		name: "version", def: strconv.Itoa(Version),
 		set: func(c *Config, s string) (err error) {
