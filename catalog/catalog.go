@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rdfs/rdfs/catalog/kv"
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // formatVersion is the version of the rows' format. See FORMAT.md.
@@ -48,11 +49,12 @@ type Catalog struct {
 	opened Epoch // the last epoch that was closed before Open
 
 	// Guarded by the store's lock: changed only inside Update and at a freeze.
-	epoch     Epoch    // that is open now
-	epochTime Time     // of the last closed epoch
-	feed      []byte   // keys that changed in the open epoch
-	count     Counters // NextInode as of the last closed epoch
-	horizon   Epoch    // see Tx.Horizon
+	epoch     Epoch         // that is open now
+	epochTime Time          // of the last closed epoch
+	feed      []byte        // keys that changed in the open epoch
+	count     Counters      // NextInode as of the last closed epoch
+	horizon   Epoch         // see Tx.Horizon
+	refer     func(blob.ID) // see OnRefer; may be nil
 
 	recent recentEpochs
 	named  namedEpochs

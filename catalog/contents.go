@@ -77,6 +77,7 @@ func (t *Tx) PutContent(m *blob.Manifest) {
 	if len(m.Chunks) == 0 || len(m.Chunks) == 1 && m.Chunks[0].ID == m.ID {
 		return
 	}
+	t.refers(m.ID)
 	w := make(writer, 0, 10+len(m.Chunks)*(blob.IDSize+5))
 	w.uint(uint64(m.Size))
 	w = blob.AppendChunks(w, m.Chunks)

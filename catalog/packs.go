@@ -26,6 +26,7 @@ func (t *Tx) Chunk(id blob.ID) (blob.Location, error) {
 
 // PutChunk writes where a chunk is stored.
 func (t *Tx) PutChunk(id blob.ID, l blob.Location) {
+	t.refers(id)
 	w := make(writer, 0, 32)
 	encodeLocation(&w, l)
 	t.store(keyID(tableChunk, id), w)

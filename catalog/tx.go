@@ -184,6 +184,7 @@ func (t *Tx) Node(i Inode) (n Node, err error) {
 
 // PutNode writes the node row of i, and notes whose history it has.
 func (t *Tx) PutNode(i Inode, n *Node) {
+	t.refers(n.Content)
 	w := t.row(64 + len(n.Target) + blob.IDSize)
 	n.encode(&w)
 	if !t.put(nodeKey(i), w) {

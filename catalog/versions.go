@@ -78,6 +78,7 @@ func (t *Tx) nextSeq(f FileID, s uint64) (next uint64) {
 
 // PutVersion writes a version.
 func (t *Tx) PutVersion(v *Version) {
+	t.refers(v.Content)
 	key := versionKey(v.File, v.Seq)
 	if t.kv.Get(key) == nil {
 		t.c.count.Versions++
