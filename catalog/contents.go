@@ -74,10 +74,15 @@ func parseContent(id blob.ID, list []byte) (blob.Manifest, error) {
 // same content. The content of size 0, and one that has the id of its only chunk,
 // need none.
 func (t *Tx) PutContent(m *blob.Manifest) {
+	t.refers(m.ID)
 	if len(m.Chunks) == 0 || len(m.Chunks) == 1 && m.Chunks[0].ID == m.ID {
 		return
 	}
-	t.refers(m.ID)
+	if t.c.refer != nil {
+		for _, c := range m.Chunks {
+			t.refers(c.ID)
+		}
+	}
 	w := make(writer, 0, 10+len(m.Chunks)*(blob.IDSize+5))
 	w.uint(uint64(m.Size))
 	w = blob.AppendChunks(w, m.Chunks)

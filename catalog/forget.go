@@ -11,7 +11,7 @@ import (
 //   - the epochs that snapshots name,
 //   - of the attributes of a file the epochs of its versions,
 //   - the last name of each file that has versions and no other way to them, with the
-//     directories above it and its last attributes,
+//     directories above it, its last attributes, and when it was removed,
 //   - and all that a hold covers.
 //
 // It is for one goroutine. Rows of the past do not change, and with the horizon raised
@@ -26,8 +26,9 @@ type Keeping struct {
 
 	Kept [numReasons]int64 // past rows, by why
 
-	file   FileID  // whose versions epochs and there are about
-	epochs []Epoch // of the versions of file, sorted
+	file   FileID  // whose versions epochs are of
+	epochs []Epoch // sorted
+	deaths []Epoch // in which names that are OfDeleted were removed, as Find met them
 }
 
 // Reason says why a row of the past stays.
@@ -219,7 +220,7 @@ func (t *Tx) continued(dir Inode, name string, died Epoch, f FileID) bool {
 func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []byte) {
 	if from == nil {
 		from = []byte{byte(tablePast)}
-		k.Kept = [numReasons]int64{}
+		k.Kept, k.deaths = [numReasons]int64{}, k.deaths[:0]
 	}
 	k.file, k.epochs = 0, k.epochs[:0] // versions may have come since
 	n := 0
@@ -239,13 +240,18 @@ func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []by
 			live, died := splitPast(key)
 			why := k.Row(tx, live, born, died)
 			k.Kept[why]++
-			if why == Forgettable {
+			switch {
+			case why == Forgettable:
 				keys = append(keys, bytes.Clone(key))
+			case why == OfDeleted && table(live[0]) == tableName:
+				k.deaths = append(k.deaths, died)
 			}
 			return true
 		})
 		if next == nil {
 			next = []byte{byte(tableFeed)}
+			slices.Sort(k.deaths)
+			k.deaths = slices.Compact(k.deaths)
 		}
 	case tableFeed:
 		tx.kv.Ascend(from, key1(tableFeed, uint64(k.Horizon)), func(key, _ []byte) bool {
@@ -264,7 +270,8 @@ func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []by
 				return false
 			}
 			wantKey(key, 9, "key of an epoch")
-			if _, named := slices.BinarySearch(k.Named, Epoch(be.Uint64(key[1:]))); !named {
+			e := Epoch(be.Uint64(key[1:]))
+			if !anyWithin(k.Named, e, e+1) && !anyWithin(k.deaths, e, e+1) {
 				keys = append(keys, bytes.Clone(key))
 			}
 			return true

@@ -209,6 +209,9 @@ func TestADeletedFileIsFoundForAsLongAsItHasVersions(t *testing.T) {
 	}
 	view(t, c, func(tx *Tx) {
 		_, died, _ := tx.LastAt(3, "data", 0)
+		if _, err := tx.EpochTime(died); err != nil {
+			t.Errorf("when it was removed: %v", err)
+		}
 		if got, _ := tx.At(died-1).Attr(4, "user.tags"); string(got) != "good" {
 			t.Errorf("its last attributes: got %q, want good", got)
 		}
@@ -334,4 +337,61 @@ func BenchmarkForget(b *testing.B) {
 		c.Close()
 		b.StartTimer()
 	}
+}
+
+func TestWhoMarksIsToldOfEachReference(t *testing.T) {
+	c := openMemory(t)
+	node, version, content, chunk := blob.Sum([]byte("n")), blob.Sum([]byte("v")), manifest("large", 3), blob.Sum([]byte("c"))
+	write := func() {
+		update(t, c, func(tx *Tx) {
+			tx.PutNode(5, &Node{Mode: TypeRegular, Content: node})
+			tx.PutNode(6, &Node{Mode: TypeRegular})
+			tx.PutVersion(&Version{File: 5, Seq: 1, Content: version})
+			tx.PutContent(content)
+			tx.PutChunk(chunk, blob.Location{})
+		})
+	}
+	told := map[blob.ID]bool{}
+	write()
+	if err := c.OnRefer(func(id blob.ID) { told[id] = true }); err != nil {
+		t.Fatal(err)
+	}
+	write()
+	if err := c.OnRefer(nil); err != nil {
+		t.Fatal(err)
+	}
+	update(t, c, func(tx *Tx) { tx.PutNode(7, &Node{Mode: TypeRegular, Content: blob.Sum([]byte("later"))}) })
+	want := []blob.ID{node, version, content.ID, content.Chunks[0].ID, content.Chunks[1].ID, content.Chunks[2].ID, chunk}
+	for _, id := range want {
+		if !told[id] {
+			t.Errorf("%s was not told", id.Short())
+		}
+	}
+	if len(told) != len(want) {
+		t.Errorf("%d ids were told, want %d", len(told), len(want))
+	}
+}
+
+func TestEverNamedAndEverNodeKnowThePast(t *testing.T) {
+	c := openMemory(t)
+	x := tree{t, c}
+	x.put(Root, "d", 2, 0)
+	x.put(2, "a", 3, 3)
+	x.remove(2, "a")
+	x.put(2, "a", 4, 9)
+	change(t, c, func(tx *Tx) { tx.PutNode(4, &Node{Mode: TypeRegular, File: 10}) })
+	view(t, c, func(tx *Tx) {
+		ever := map[Inode]int{}
+		tx.EverNamed(2, func(i Inode) { ever[i]++ })
+		if len(ever) != 2 || ever[3] == 0 || ever[4] == 0 {
+			t.Errorf("in the directory: got %v, want 3 and 4", ever)
+		}
+		files := map[FileID]int{}
+		if err := tx.EverNode(4, func(n *Node) { files[n.File]++ }); err != nil {
+			t.Error(err)
+		}
+		if len(files) != 2 || files[9] != 1 || files[10] != 1 {
+			t.Errorf("the files of the inode: got %v, want 9 and 10", files)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
 
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -20,9 +21,17 @@ func (t *Tx) refers(id blob.ID) {
 	}
 }
 
+// PastNode is the row of a node in the past, and why it stays there.
+type PastNode struct {
+	Node
+	Inode Inode
+	Died  Epoch
+	Why   Reason
+}
+
 // PastNodes yields the rows of nodes in the past that a Keeping keeps, up to limit of
 // all, and returns where to go on: nil at the end. from is nil at the beginning.
-func (t *Tx) PastNodes(k *Keeping, from []byte, limit int, yield func(Inode, *Node)) (next []byte, err error) {
+func (t *Tx) PastNodes(k *Keeping, from []byte, limit int, yield func(*PastNode)) (next []byte, err error) {
 	prefix := []byte{byte(tablePast), byte(tableNode)}
 	if from == nil {
 		from = prefix
@@ -34,18 +43,53 @@ func (t *Tx) PastNodes(k *Keeping, from []byte, limit int, yield func(Inode, *No
 		}
 		born, p := split(row)
 		live, died := splitPast(key)
-		if k.Row(t, live, born, died) == Forgettable {
+		n := PastNode{Inode: Inode(be.Uint64(live[1:])), Died: died, Why: k.Row(t, live, born, died)}
+		if n.Why == Forgettable {
 			return true
 		}
-		var n Node
 		if err = n.decode(p); err != nil {
-			err = corrupt("past row of a node")
+			err = fmt.Errorf("catalog: past row of node %d: %w", n.Inode, err)
 			return false
 		}
-		yield(Inode(be.Uint64(live[1:])), &n)
+		yield(&n)
 		return true
 	})
 	return next, err
+}
+
+// EverNamed yields the inodes that names in dir mean or meant, some of them more than
+// once, as far as the past is kept.
+func (t *Tx) EverNamed(dir Inode, yield func(Inode)) {
+	prefix := key1(tableName, uint64(dir))
+	meant := func(_, row []byte) bool {
+		_, p := split(row)
+		i, _ := splitName(p)
+		yield(i)
+		return true
+	}
+	t.kv.Ascend(prefix, prefixEnd(prefix), meant)
+	t.kv.Ascend(append([]byte{byte(tablePast)}, prefix...), append([]byte{byte(tablePast)}, prefixEnd(prefix)...), meant)
+}
+
+// EverNode yields the row of an inode, and those that the past keeps of it.
+func (t *Tx) EverNode(i Inode, yield func(*Node)) error {
+	var err error
+	key := nodeKey(i)
+	was := func(_, row []byte) bool {
+		_, p := split(row)
+		var n Node
+		if err = n.decode(p); err != nil {
+			err = fmt.Errorf("catalog: node %d: %w", i, err)
+			return false
+		}
+		yield(&n)
+		return true
+	}
+	t.kv.Ascend(key, pastEnd(nil, key)[1:], was)
+	if err == nil {
+		t.kv.Ascend(appendPast(nil, key, 0), pastEnd(nil, key), was)
+	}
+	return err
 }
 
 // DeleteContent removes the chunk list of a content.
