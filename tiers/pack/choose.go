@@ -14,14 +14,15 @@ import (
 // 4 and 8, and with the size of the differences of integers of 2, 4 and 8 bytes.
 // Neither sees repeats, which zstd finds as it is; so when one of them looks better,
 // they are tried on the samples. The verdict of that trial is kept for the next
-// chunks for which the same look best: they are of the same file, or of files that
-// were saved together.
+// chunks for which the same look best, or that have differences of the same size if
+// these won: they are of the same file, or of files that were saved together.
 type Chooser struct {
 	hist    [8][256]uint32 // of bytes by their place in 8
 	sample  []byte
 	out     []byte
 	trial   [2]blob.Kind // what the last trial compared with zstd: a shuffle and differences, or zstd again
 	winner  blob.Kind    // of the last trial
+	bits    float32      // of a difference, if they are the winner
 	credits int          // chunks for which the last trial is still good
 }
 
@@ -42,6 +43,10 @@ func (c *Chooser) Choose(e *Encoder, raw []byte) blob.Kind {
 	pieces := samples(raw)
 	if text(pieces) {
 		return blob.Zstd
+	}
+	if c.credits > 0 && differs(c.winner) && alikeBits(guessDiff(pieces, width(c.winner)).bits, c.bits) {
+		c.credits--
+		return c.winner
 	}
 	trial := c.candidates(pieces)
 	if trial == [2]blob.Kind{blob.Zstd, blob.Zstd} {
@@ -66,8 +71,15 @@ func (c *Chooser) Choose(e *Encoder, raw []byte) blob.Kind {
 			c.winner, least = kind, len(c.out)
 		}
 	}
+	if differs(c.winner) {
+		c.bits = guessDiff(pieces, width(c.winner)).bits
+	}
 	return c.winner
 }
+
+// alikeBits reports whether differences of so many bits may be of one signal, which
+// may be steep here and flat there.
+func alikeBits(a, b float32) bool { return max(a, b)-min(a, b) < 2 }
 
 // samples returns the first, middle and last 4 KiB of raw, or the whole of a short
 // one, in multiples of 8 bytes from its start.

@@ -38,7 +38,7 @@ func differs(k blob.Kind) bool { return k == blob.Diff2 || k == blob.Diff4 || k 
 type Encoder struct {
 	zstd    *zstd.Encoder
 	huff    huff0.Scratch
-	hist    [2][256]uint32
+	hist    [1][256]uint32
 	numbers []byte // differences of a chunk's elements
 	scratch []byte // a shuffled chunk
 }

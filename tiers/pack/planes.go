@@ -48,7 +48,7 @@ func (e *Encoder) shuffled(dst, raw []byte, w int) []byte {
 	}
 	for k := range w {
 		plane := e.scratch[k*n : (k+1)*n]
-		plain, diff := e.planeEntropy(plane)
+		plain, diff := e.entropy(plane), e.diffEntropy(plane)
 		if diff < plain*worthDifferences {
 			dst[maskAt] |= 1 << k
 			differences(plane)
@@ -81,8 +81,7 @@ func (e *Encoder) differenced(dst, raw []byte, w int) []byte {
 	}
 	for k := range w {
 		plane := e.scratch[k*n : (k+1)*n]
-		plain, _ := e.planeEntropy(plane)
-		dst = e.coded(dst, plane, plain)
+		dst = e.coded(dst, plane, e.entropy(plane))
 	}
 	return e.zstd.EncodeAll(e.scratch[w*n:], dst)
 }
@@ -103,31 +102,44 @@ func (e *Encoder) coded(dst, plane []byte, bits float32) []byte {
 	return e.zstd.EncodeAll(plane, dst)
 }
 
-// planeEntropy estimates the entropies of a plane and of its differences, in bits
-// per byte, from samples.
-func (e *Encoder) planeEntropy(plane []byte) (plain, diff float32) {
+// entropy estimates the entropy of a plane, in bits per byte, from samples.
+func (e *Encoder) entropy(plane []byte) float32 {
 	h := &e.hist
-	*h = [2][256]uint32{}
-	pieces := [2][]byte{plane}
-	if len(plane) > planeSample {
-		const half = planeSample / 2
-		third := (len(plane) - half) / 3
-		pieces = [2][]byte{plane[third:][:half], plane[2*third:][:half]}
-	}
+	*h = [1][256]uint32{}
 	n := 0
-	for _, p := range pieces {
-		if len(p) == 0 {
-			continue
-		}
+	for _, p := range planeSamples(plane) {
 		n += len(p)
-		last := p[0]
 		for _, c := range p {
 			h[0][c]++
-			h[1][c-last]++
+		}
+	}
+	return meanEntropy(h[:], n)
+}
+
+// diffEntropy estimates what the entropy of a plane would be as differences.
+func (e *Encoder) diffEntropy(plane []byte) float32 {
+	h := &e.hist
+	*h = [1][256]uint32{}
+	n := 0
+	for _, p := range planeSamples(plane) {
+		n += len(p)
+		last := byte(0)
+		for _, c := range p {
+			h[0][c-last]++
 			last = c
 		}
 	}
-	return meanEntropy(h[:1], n), meanEntropy(h[1:], n)
+	return meanEntropy(h[:], n)
+}
+
+// planeSamples returns two pieces of a plane, or all of a short one.
+func planeSamples(plane []byte) [2][]byte {
+	if len(plane) <= planeSample {
+		return [2][]byte{plane}
+	}
+	const half = planeSample / 2
+	third := (len(plane) - half) / 3
+	return [2][]byte{plane[third:][:half], plane[2*third:][:half]}
 }
 
 // huffmanFrame appends a zstd frame of literals only: no search for repeats.
