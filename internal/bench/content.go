@@ -23,17 +23,33 @@ func stamp(p []byte, v uint64) {
 	}
 }
 
-// smoothFloats is about n bytes of a float32 signal, as an instrument samples it: slow waves and a little noise.
+// smoothFloats is about n bytes of a float32 signal.
 func smoothFloats(n int, seed uint64) []byte {
+	return wave(n, seed, func(p []byte, v float64) []byte {
+		return binary.LittleEndian.AppendUint32(p, math.Float32bits(float32(v)))
+	})
+}
+
+// smoothDoubles is the same in float64.
+func smoothDoubles(n int, seed uint64) []byte {
+	return wave(n, seed, func(p []byte, v float64) []byte { return binary.LittleEndian.AppendUint64(p, math.Float64bits(v)) })
+}
+
+// smoothSamples is the same in counts of 0.01, as a converter of 16 bits gives them.
+func smoothSamples(n int, seed uint64) []byte {
+	return wave(n, seed, func(p []byte, v float64) []byte { return binary.LittleEndian.AppendUint16(p, uint16(int16(v*100))) })
+}
+
+// wave is n bytes of a signal, as an instrument samples it: slow waves and a little noise.
+func wave(n int, seed uint64, add func(p []byte, v float64) []byte) []byte {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	p := make([]byte, n&^3)
+	p := make([]byte, 0, n+8)
 	phase := rng.Float64() * 6
-	for i := 0; i < len(p); i += 4 {
-		t := float64(i/4) / 1000
-		v := 100*math.Sin(t+phase) + 20*math.Sin(7.3*t) + 0.01*rng.NormFloat64()
-		binary.LittleEndian.PutUint32(p[i:], math.Float32bits(float32(v)))
+	for i := 0; len(p) < n; i++ {
+		t := float64(i) / 1000
+		p = add(p, 100*math.Sin(t+phase)+20*math.Sin(7.3*t)+0.01*rng.NormFloat64())
 	}
-	return p
+	return p[:n]
 }
 
 // csvText is about n bytes of a table: a time stamp, a subject, a condition, measurements.
