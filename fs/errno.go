@@ -42,6 +42,7 @@ var errnos = []struct {
 	{context.DeadlineExceeded, syscall.ETIMEDOUT},
 	{blob.ErrCorrupt, syscall.EIO},
 	{blob.ErrOffline, syscall.EIO},
+	{blob.ErrArchived, syscall.ETIMEDOUT},
 	{blob.ErrNotFound, syscall.EIO}, // a blob that the catalog refers to
 	{io.ErrUnexpectedEOF, syscall.EIO},
 }

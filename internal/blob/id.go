@@ -66,4 +66,6 @@ var (
 	ErrOffline = errors.New("offline")
 	// ErrCorrupt: the bytes are there and are not what was stored.
 	ErrCorrupt = errors.New("corrupt")
+	// ErrArchived: the object is in an archive class, and cannot be read before it was recalled.
+	ErrArchived = errors.New("archived")
 )

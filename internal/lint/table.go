@@ -19,6 +19,7 @@ var imports = []row{
 	{"tiers/pack", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/dir", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/s3", []string{"internal/blob", "internal/disk", "tiers"}},
+	{"tiers/s3/s3test", nil},
 	{"tiers/memory", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/tiertest", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"cache", []string{"internal/blob", "internal/disk", "tiers", "tiers/pack"}},
@@ -76,7 +77,7 @@ type confinement struct {
 
 // programs may print, exit, ask for the time and keep globals: they are what
 // people run. Everything else takes a clock and a logger through its Options.
-var programs = []string{"cmd/...", "internal/bench/...", "internal/drivetest/..."}
+var programs = []string{"cmd/...", "internal/bench/...", "internal/drivetest/...", "tiers/s3/s3test"}
 
 // forbidden are functions that only programs and tests call. Naming one without
 // calling it, as in the default of an Options field, is allowed.

@@ -2,32 +2,21 @@ package dir
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"time"
 
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/disk"
+	"github.com/rdfs/rdfs/tiers"
 )
 
 // markerName is the file in the root of a tier that makes it one.
-const markerName = "rdfs-tier"
-
-// format is the version of what FORMAT.md describes.
-const format = 1
+const markerName = tiers.MarkerKey
 
 // ErrForeign: the directory is a tier, of another repository.
-var ErrForeign = errors.New("tier of another repository")
-
-// marker is the content of the marker file.
-type marker struct {
-	Format     int       `json:"format"`
-	Repository string    `json:"repository"`
-	Created    time.Time `json:"created"`
-}
+var ErrForeign = tiers.ErrForeign
 
 // Create makes path, where it is missing, into an empty tier of the repository
 // with the id repoID. A directory that is one already is success. What else lies
@@ -57,11 +46,11 @@ func writeMarker(o Options, path, repoID string) error {
 	if err := disk.MkdirAll(o.FS, path, 0o700); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(marker{format, repoID, o.Now().UTC().Truncate(time.Second)}, "", "  ")
+	text, err := tiers.Marker(repoID, o.Now())
 	if err != nil {
 		return err
 	}
-	return disk.WriteFile(o.FS, filepath.Join(path, markerName), bytes.NewReader(append(text, '\n')), 0o644)
+	return disk.WriteFile(o.FS, filepath.Join(path, markerName), bytes.NewReader(text), 0o644)
 }
 
 // checkMarker returns nil if root is a tier of the repository. The error says what
@@ -76,24 +65,5 @@ func checkMarker(fsys disk.FS, root, repoID string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", blob.ErrOffline, err)
 	}
-	// The version comes first: other formats may have other members.
-	var version struct {
-		Format int `json:"format"`
-	}
-	if err := json.Unmarshal(text, &version); err != nil || version.Format <= 0 {
-		return fmt.Errorf("%s: %w: not the marker of a tier: write it anew as FORMAT.md of package tiers/dir says, "+
-			"with the id of this repository (%s)", path, blob.ErrCorrupt, repoID)
-	}
-	if version.Format != format {
-		return fmt.Errorf("%s: format %d is not known to this version of rdfs, which knows %d: use a newer rdfs", path, version.Format, format)
-	}
-	var m marker
-	if err := json.Unmarshal(text, &m); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, blob.ErrCorrupt, err)
-	}
-	if m.Repository != repoID {
-		return fmt.Errorf("%w: %s names repository %s, and this is %s: give each repository a directory of its own",
-			ErrForeign, path, m.Repository, repoID)
-	}
-	return nil
+	return tiers.CheckMarker(path, text, repoID)
 }
