@@ -27,10 +27,12 @@ umount: build ## unmount ./research, when everything is stored
 
 test: ## install what the tests need, and run all tests
 	@scripts/deps.sh
+	@scripts/s3-server.sh >/dev/null
 	$(GO) test -timeout 45m ./...
 
 race: ## the tests with the race detector (needs a C compiler)
 	@scripts/deps.sh
+	@scripts/s3-server.sh >/dev/null
 	$(GO) test -race -timeout 90m ./...
 
 lint: ## gofmt, vet, and the rules of the house

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -15,7 +13,6 @@ import (
 	rdfs "github.com/rdfs/rdfs/fs"
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/volume"
-	"github.com/rdfs/rdfs/tiers/dir"
 )
 
 // volumeEngine puts a repository together out of its packages.
@@ -25,7 +22,7 @@ type volumeEngine struct{}
 type openVolume struct {
 	*volume.Volume
 	o     openOptions
-	store *dir.Store
+	store tierStore
 }
 
 // Open implements engine.
@@ -67,37 +64,6 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &openVolume{v, o, store}, nil
-}
-
-// openTier opens the first tier, and makes it when the repository is new.
-func openTier(ctx context.Context, o openOptions) (*dir.Store, error) {
-	t := o.Config.Tiers[0]
-	path := t.Dir(o.Dir)
-	opts := dir.Options{Now: o.Now, Log: o.Logger}
-	// Only a repository without a catalog may make its tier: later, a tier that is
-	// not there is a disk that is not mounted.
-	_, err := os.Stat(catalogPath(o.Dir))
-	isNew := errors.Is(err, fs.ErrNotExist)
-	if isNew {
-		if err := dir.Create(path, o.Config.ID, opts); err != nil {
-			return nil, fmt.Errorf("tier %s: %w", t.Name, err)
-		}
-	}
-	store, err := dir.Open(path, o.Config.ID, opts)
-	if err != nil {
-		return nil, fmt.Errorf("tier %s: %w", t.Name, err)
-	}
-	if !isNew {
-		return store, nil
-	}
-	for object, err := range store.List(ctx, "") {
-		if err == nil {
-			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
-				"Bring the catalog back from a backup", catalogPath(o.Dir), t.Name, filepath.Join(path, object.Key))
-		}
-		return nil, errors.Join(err, store.Close())
-	}
-	return store, nil
 }
 
 func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }

@@ -54,13 +54,6 @@ type Naming struct {
 // Enforced reports whether this version of rdfs does all that the section asks for.
 func (n Naming) Enforced() bool { return n.Scheme == SchemeFree }
 
-// Tier is one place that keeps sealed bytes.
-type Tier struct {
-	Name string // unique in the file; [a-z0-9_-]
-	Kind string // "dir"
-	Path string // of kind dir: absolute, or relative to the repository
-}
-
 // Dir returns the directory of a tier of kind dir, for a repository at repo.
 func (t Tier) Dir(repo string) string {
 	if filepath.IsAbs(t.Path) {

@@ -72,9 +72,43 @@ func TestFileOfVersion1OpensForEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c.SealAfter != time.Second || c.Cache.MaxSize.Count != 20<<30 || c.Cache.MinFree.Percent != 5 ||
-		len(c.Tiers) != 1 || c.Tiers[0] != (Tier{"local", "dir", "blobs"}) || c.Log.MaxSize != 10<<20 ||
+		len(c.Tiers) != 1 || c.Tiers[0] != (Tier{Name: "local", Kind: "dir", Path: "blobs"}) || c.Log.MaxSize != 10<<20 ||
 		c.Mount.AllowOther != Auto || c.Versions.Keep != "all" {
 		t.Errorf("read as %+v", c)
+	}
+}
+
+func TestTiersInBuckets(t *testing.T) {
+	c, err := Parse("f", []byte("version: 1\nid: "+testID+`
+tiers:
+  - name: cloud
+    kind: s3
+    endpoint: https://s3.example.org
+    bucket: lab
+    prefix: rdfs/mouse
+    credentials: file
+    profile: lab
+    encryption: sse-c
+    key_file: /etc/rdfs.key
+    stall_timeout: 5s
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Tier{Name: "cloud", Kind: KindS3, Endpoint: "https://s3.example.org", Bucket: "lab", Prefix: "rdfs/mouse", Credentials: "file",
+		Profile: "lab", Encryption: "sse-c", EncryptFile: "/etc/rdfs.key", Stall: 5 * time.Second}
+	if c.Tiers[0] != want {
+		t.Errorf("got %+v, want %+v", c.Tiers[0], want)
+	}
+	var b bytes.Buffer
+	c.write(&b)
+	again, err := Parse("f", b.Bytes())
+	if err != nil || again.Tiers[0] != want {
+		t.Errorf("written and read again: %+v, %v\n%s", again, err, &b)
+	}
+	c, err = Parse("f", []byte("version: 1\nid: "+testID+"\ntiers:\n  - {name: a, kind: gcs, bucket: lab}\n"))
+	if err != nil || c.Tiers[0].Endpoint != "https://storage.googleapis.com" {
+		t.Errorf("gcs: %+v, %v", c, err)
 	}
 }
 
@@ -143,8 +177,18 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 		{"no tier", head + "tiers: []\n", []string{"f:3:8: tiers: want at least one tier"}},
 		{"tier without path", head + "tiers:\n  - name: a\n    kind: dir\n",
 			[]string{`f:4:5: tiers[0]: "path" is missing`}},
-		{"tier kind of later", head + "tiers:\n  - {name: a, kind: s3, path: x}\n",
-			[]string{"f:4:21: tiers[0].kind: tiers of kind s3 are not in this version of rdfs: use dir"}},
+		{"tier of no kind", head + "tiers:\n  - {name: a, kind: tape, path: x}\n",
+			[]string{`f:4:21: tiers[0].kind: want dir, s3 or gcs, got "tape"`}},
+		{"a path in a bucket", head + "tiers:\n  - {path: x, name: a, kind: s3, endpoint: 'http://nas', bucket: b}\n",
+			[]string{"f:4:6: tiers[0].path: a tier of kind s3 has no path"}},
+		{"a bucket without a name", head + "tiers:\n  - {name: a, kind: s3}\n",
+			[]string{`f:4:6: tiers[0]: "endpoint" is missing`, `f:4:6: tiers[0]: "bucket" is missing`}},
+		{"a password in the endpoint", head + "tiers:\n  - {name: a, kind: s3, endpoint: 'http://u:p@nas', bucket: b}\n",
+			[]string{"f:4:35: tiers[0].endpoint: a password does not belong here: see `credentials`"}},
+		{"odd words for a bucket", head + "tiers:\n  - {name: a, kind: gcs, bucket: b, credentials: me, encryption: rot13, stall_timeout: 1ms}\n",
+			[]string{`f:4:50: tiers[0].credentials: want auto, env, file or role, got "me"`,
+				`f:4:66: tiers[0].encryption: want none, sse-s3, sse-kms or sse-c, got "rot13"`,
+				`f:4:88: tiers[0].stall_timeout: want a time from 1s to 1h, got "1ms"`}},
 		{"tier in the cache", head + "tiers:\n  - {name: a, kind: dir, path: cache/x}\n",
 			[]string{`f:4:32: tiers[0].path: "cache/x" is no place for a tier: use a directory of its own`}},
 		{"all at once", head + "seal_after: 5m\nlog: {level: loud}\ncahce: {}\n",

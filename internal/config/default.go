@@ -79,6 +79,9 @@ func (c *Config) writeTiers(w io.Writer) {
 	for i, t := range c.Tiers {
 		lead := "  - "
 		for _, k := range tierKeys {
+			if k.get(t) == "" {
+				continue
+			}
 			fmt.Fprintf(w, "%s%s: %s", lead, k.name, k.get(t))
 			if i == 0 {
 				fmt.Fprintf(w, "%s# %s", strings.Repeat(" ", max(1, 12-len(k.name)-len(k.get(t)))), k.doc)
@@ -117,6 +120,9 @@ func (c *Config) Explain() []Setting {
 		if s.name == "tiers" {
 			for i, t := range c.Tiers {
 				for _, k := range tierKeys {
+					if k.get(t) == "" {
+						continue
+					}
 					name := fmt.Sprintf("tiers[%d].%s", i, k.name)
 					out = append(out, Setting{name, k.get(t), c.lines[name], k.doc})
 				}

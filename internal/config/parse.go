@@ -288,6 +288,7 @@ func (p *reader) tiers(e entry) {
 			continue
 		}
 		var t Tier
+		kind := p.kindOf(entries)
 		for _, sub := range entries {
 			j := slices.Index(known, sub.name)
 			if j < 0 {
@@ -300,7 +301,9 @@ func (p *reader) tiers(e entry) {
 			if !ok {
 				continue
 			}
-			if err := tierKeys[j].set(&t, s); err != nil {
+			if k := &tierKeys[j]; !k.of(kind) {
+				p.problem(sub.key, full, "a tier of kind %s has no %s", kind, k.name)
+			} else if err := k.set(&t, s); err != nil {
 				p.problem(sub.value, full, "%v", err)
 			} else if sub.name == "name" && slices.ContainsFunc(p.c.Tiers, func(o Tier) bool { return o.Name == s }) {
 				p.problem(sub.value, full, "a second tier is called %q", s)
@@ -308,14 +311,17 @@ func (p *reader) tiers(e entry) {
 				p.problem(sub.value, full, "%q is no place for a tier: use a directory of its own", s)
 			}
 		}
-		for _, name := range known {
-			if !p.has(at + "." + name) {
+		for _, k := range tierKeys {
+			if !p.has(at+"."+k.name) && (slices.Contains(k.must, kind) || len(k.must) == len(allKinds)) {
 				where := n
 				if len(entries) > 0 {
 					where = entries[0].key
 				}
-				p.problem(where, at, "%q is missing", name)
+				p.problem(where, at, "%q is missing", k.name)
 			}
+		}
+		if t.Kind == KindGCS && t.Endpoint == "" {
+			t.Endpoint = gcsEndpoint
 		}
 		p.c.Tiers = append(p.c.Tiers, t)
 	}
@@ -325,6 +331,16 @@ func (p *reader) tiers(e entry) {
 	if len(seq.Values) > 1 {
 		p.problem(seq.Values[1], "tiers[1]", "this version of rdfs uses one tier")
 	}
+}
+
+// kindOf returns the kind that an entry of `tiers` names, wherever it does.
+func (p *reader) kindOf(entries []entry) string {
+	for _, e := range entries {
+		if n, ok := e.value.(*ast.StringNode); ok && e.name == "kind" {
+			return n.Value
+		}
+	}
+	return ""
 }
 
 // relations sets and checks what depends on more than one key.

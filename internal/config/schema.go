@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -37,7 +36,7 @@ var sections = []section{
 		"  temperature: {type: quantity, unit: degC, min: -80 degC, max: 60 degC}\n" +
 		"  side: {type: enum, values: [left, right], required_for: [\"*.edf\"]}\n" +
 		"Types: string, int, float, bool, date, time, enum, list (of: TYPE), quantity. See docs/metadata.md."},
-	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`."},
+	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`.\nA bucket instead: kind: s3, endpoint: https://HOST, bucket: NAME. See docs/tiers.md."},
 	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
 	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
@@ -154,47 +153,6 @@ var plainKeys = []key{
 		get: func(c *Config) string { return FormatSize(c.Log.MaxSize) },
 	},
 }
-
-// tierKeys are the keys of one entry of `tiers`.
-var tierKeys = []struct {
-	name, doc string
-	set       func(*Tier, string) error
-	get       func(Tier) string
-}{
-	{"name", "How commands call it.",
-		func(t *Tier, s string) error {
-			if s == "" || strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789_-") != "" {
-				return fmt.Errorf("want a name of a-z, 0-9, _ and -, got %q", s)
-			}
-			t.Name = s
-			return nil
-		},
-		func(t Tier) string { return t.Name }},
-	{"kind", "dir: a directory.",
-		func(t *Tier, s string) error {
-			switch s {
-			case "dir":
-				t.Kind = s
-				return nil
-			case "s3", "gcs":
-				return fmt.Errorf("tiers of kind %s are not in this version of rdfs: use dir", s)
-			}
-			return fmt.Errorf("want dir, got %q", s)
-		},
-		func(t Tier) string { return t.Kind }},
-	{"path", "Absolute, or relative to the repository.",
-		func(t *Tier, s string) error {
-			if s == "" {
-				return errors.New("want a directory")
-			}
-			t.Path = s
-			return nil
-		},
-		func(t Tier) string { return t.Path }},
-}
-
-// defaultTier is the only tier of a repository that names none.
-var defaultTier = Tier{Name: "local", Kind: "dir", Path: "blobs"}
 
 // reserved are the directories of a repository that no tier may use.
 var reserved = []string{"catalog", "drafts", "cache", "run"}

@@ -23,6 +23,7 @@ type Store struct {
 	client  minio.Core    // tries once
 	parts   *minio.Client // tries each part of an object by itself
 	bucket  string
+	idle    func() // closes idle connections
 	prefix  string // before each key; empty, or ends in a slash
 	place   string // for people: s3://bucket/prefix at host
 	repoID  string
@@ -71,10 +72,12 @@ func Open(repoID string, o Options) (*Store, error) {
 	if err != nil {
 		return fail(err)
 	}
+	transport := newTransport(conf, o.Stall, connections)
+	s.idle = transport.next.CloseIdleConnections
 	mo := minio.Options{
 		Creds: creds, Secure: secure, Region: o.Region, TrailingHeaders: !o.GCS,
 		MaxRetries: 1, // ours are better informed
-		Transport:  newTransport(conf, o.Stall, connections),
+		Transport:  transport,
 	}
 	client, err := minio.NewCore(host, &mo)
 	if err != nil {
@@ -105,6 +108,12 @@ func Create(ctx context.Context, repoID string, o Options) error {
 	if err != nil {
 		return fmt.Errorf("create tier %s: %w", s.place, err)
 	}
+	return nil
+}
+
+// Close closes idle connections. Calls under way end as they would.
+func (s *Store) Close() error {
+	s.idle()
 	return nil
 }
 

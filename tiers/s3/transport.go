@@ -13,7 +13,7 @@ import (
 
 // newTransport returns the transport of one store. It has no time limit for a body:
 // stallTransport has one for a body that does not move.
-func newTransport(conf *tls.Config, stall time.Duration, connections int) http.RoundTripper {
+func newTransport(conf *tls.Config, stall time.Duration, connections int) *stallTransport {
 	dialer := &net.Dialer{
 		Timeout:         3 * time.Second,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
@@ -38,7 +38,7 @@ var errStalled = errors.New("the connection stalled")
 // answer came, or no byte of the answer's body was read. So whoever reads an answer
 // must not pause.
 type stallTransport struct {
-	next  http.RoundTripper
+	next  *http.Transport
 	limit time.Duration
 }
 
