@@ -1,5 +1,5 @@
 // Package tiers keeps immutable objects. Store is the seam: one place that holds
-// objects by key (a directory, later a bucket). Every Store and every wrapper of
+// objects by key (a directory, a bucket). Every Store and every wrapper of
 // one passes the conformance suite in tiers/tiertest.
 //
 // Objects never change once they are written: Put of an existing key is success
