@@ -88,7 +88,7 @@ func TestNamesOfSnapshots(t *testing.T) {
 	}
 	for name, want := range map[string]string{
 		"": "empty", "a/b": "slash", "@now": "moments", "..": "dot", ".": "dot", ".hidden": "dot", "-x": "dash", "a\x00b": "control",
-		"a\nb": "control", "a\u0085b": "control", "\xff": "UTF-8", strings.Repeat("x", MaxName+1): "256 bytes", " a": "space", "a ": "space",
+		"a\nb": "control", "a\u0085b": "control", "\xff": "UTF-8", strings.Repeat("x", MaxName+1): "256 bytes", " a": "space", "a ": "space", "live": "something else",
 	} {
 		if err := CheckName(name); !errors.Is(err, ErrName) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: got %v, want an error with %q", name, err, want)

@@ -28,6 +28,8 @@ func CheckName(name string) error {
 		why = "it is not UTF-8"
 	case strings.HasPrefix(name, "@"):
 		why = "names with @ are moments, which need no snapshot"
+	case name == "live" || name == "now" || name == "today" || name == "yesterday":
+		why = "it means something else where a snapshot is named"
 	case strings.HasPrefix(name, "."):
 		why = "it begins with a dot"
 	case strings.HasPrefix(name, "-"):

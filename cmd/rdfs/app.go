@@ -84,7 +84,7 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("drive", a.initCommand(), a.mountCommand(), a.umountCommand(), a.statusCommand())
-	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand())
+	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand())
 	add("care", a.syncCommand(), a.checkCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root

@@ -39,16 +39,17 @@ func (e *fakeEngine) opened() int {
 
 // fakeDrive answers with what it is given and remembers what it was asked.
 type fakeDrive struct {
-	mu       sync.Mutex
-	dir      string
-	versions []volume.VersionInfo
-	check    volume.CheckResult
-	restored volume.RestoreRequest
-	syncErr  error
-	busy     error // of Unmount
-	calls    []string
-	mounted  mountOptions
-	gone     chan struct{}
+	control.Moments // those of a real drive are tried elsewhere
+	mu              sync.Mutex
+	dir             string
+	versions        []volume.VersionInfo
+	check           volume.CheckResult
+	restored        volume.RestoreRequest
+	syncErr         error
+	busy            error // of Unmount
+	calls           []string
+	mounted         mountOptions
+	gone            chan struct{}
 }
 
 func (d *fakeDrive) called(format string, args ...any) {
@@ -114,6 +115,8 @@ func (d *fakeDrive) Close(ctx context.Context, _ func(volume.Progress)) error {
 	d.called("close waiting=%v", ctx.Err() == nil)
 	return ctx.Err()
 }
+
+func (d *fakeDrive) RunSchedule(context.Context) {}
 
 type fakeMounted struct{ d *fakeDrive }
 

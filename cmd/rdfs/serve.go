@@ -128,6 +128,11 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.ready.tell(readyMessage{Notices: notes})
 
+	if !req.options.readOnly {
+		stop := s.startSchedule()
+		defer stop()
+	}
+
 	gone := make(chan struct{})
 	go func() { m.Wait(); close(gone) }()
 	select {
@@ -235,6 +240,17 @@ func (s *session) startControl(public bool) (stop func(), err error) {
 		server.Shutdown(ctx)
 		<-done
 	}, nil
+}
+
+// startSchedule takes snapshots beside everything else; stop returns when that has ended.
+func (s *session) startSchedule() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.drive.RunSchedule(ctx)
+	}()
+	return func() { cancel(); <-done }
 }
 
 // unmount is the request of `rdfs umount`. First everything is stored while the

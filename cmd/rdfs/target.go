@@ -24,7 +24,7 @@ type where struct {
 }
 
 func repoFlag(cmd *cobra.Command, repo *string) {
-	cmd.Flags().StringVarP(repo, "repo", "R", "", "speak of the repository at `REPO`; paths are then relative to the root of the drive")
+	cmd.Flags().StringVarP(repo, "repo", "R", "", "speak of the repository at `REPO`, or of the drive mounted there; paths are then relative to the root of the drive")
 	cmd.MarkFlagDirname("repo")
 }
 
@@ -44,11 +44,21 @@ func (a *app) locate(arg, repo string) (where, error) {
 		if err != nil {
 			return where{}, err
 		}
-		if !isRepository(dir) {
-			return where{}, failf(exitNotFound, "%s is not a repository: it has no rdfs.yaml", repo)
-		}
 		rel := strings.TrimPrefix(path.Clean("/"+arg), "/")
-		return where{repo: dir, path: rel, shown: arg}, nil
+		if isRepository(dir) {
+			return where{repo: dir, path: rel, shown: arg}, nil
+		}
+		mounts, err := control.Mounts()
+		if err != nil {
+			return where{}, err
+		}
+		if m, inside, ok := control.Find(mounts, dir); ok && inside == "" {
+			if m.Stale() {
+				return where{}, staleMount(m)
+			}
+			return where{repo: m.Repository, path: rel, mount: &m, shown: arg}, nil
+		}
+		return where{}, failf(exitNotFound, "%s is not a repository: it has no rdfs.yaml", repo)
 	}
 	mounts, err := control.Mounts()
 	if err != nil {

@@ -56,6 +56,8 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		CacheMinNodes: o.Config.Cache.MinFreeInodes.Of(inodes),
 		SealAfter:     o.Config.SealAfter,
 		Schema:        o.Config.Metadata,
+		Schedule:      o.Config.Snapshots.Schedule,
+		KeepSnapshots: o.Config.Snapshots.Keep,
 		LastStop:      last,
 		Now:           o.Now,
 		Logger:        o.Logger,

@@ -13,6 +13,8 @@ import (
 // many goroutines. A progress function may be nil; it is called from one goroutine
 // at a time and must not block.
 type Drive interface {
+	Moments
+
 	Status(ctx context.Context) (volume.Status, error)
 	// Log returns the versions of the file at path, oldest first.
 	Log(ctx context.Context, path string) ([]volume.VersionInfo, error)

@@ -54,6 +54,8 @@ var codes = []struct {
 	{"read_only", volume.ErrReadOnly},
 	{"is_directory", volume.ErrIsDir},
 	{"invalid", volume.ErrInvalid},
+	{"unchanged", volume.ErrUnchanged},
+	{"forgotten", volume.ErrForgotten},
 	{"canceled", context.Canceled},
 }
 

@@ -34,6 +34,7 @@ type Options struct {
 // Server answers requests for one drive.
 type Server struct {
 	o    Options
+	mux  *http.ServeMux
 	http *http.Server
 }
 
@@ -46,8 +47,9 @@ func NewServer(o Options) *Server {
 		o.Every = 100 * time.Millisecond
 	}
 	o.Hello.Protocol = ProtocolVersion
-	s := &Server{o: o}
 	mux := http.NewServeMux()
+	s := &Server{o: o, mux: mux}
+	s.routeMoments()
 	mux.HandleFunc("GET /v1/hello", answer(s.hello))
 	mux.HandleFunc("GET /v1/status", answer(s.status))
 	mux.HandleFunc("POST /v1/log", answer(s.log))
@@ -130,6 +132,21 @@ func answer[T any](fn func(context.Context, request) (T, error)) http.HandlerFun
 		w.Header().Set("Content-Type", "application/json")
 		json.NewEncoder(w).Encode(m)
 	}
+}
+
+// asked turns fn, whose request has a field for who asks, into a handler. What the
+// request says of that is never believed.
+func asked[R, T any](s *Server, what string, who func(*R) *volume.Requester, fn func(context.Context, R) (T, error)) http.HandlerFunc {
+	return answer(func(ctx context.Context, req request) (T, error) {
+		var r R
+		if err := req.body(&r); err != nil {
+			var none T
+			return none, err
+		}
+		*who(&r) = volume.Requester{UID: req.who.UID, GID: req.who.GID, Groups: req.who.Groups}
+		s.o.Logger.Info(what, "uid", req.who.UID, "pid", req.who.PID)
+		return fn(ctx, r)
+	})
 }
 
 // stream turns fn into a handler that answers with lines: progress, then the end.

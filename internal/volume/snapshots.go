@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/snapshot"
@@ -13,6 +15,9 @@ import (
 
 // ErrUnchanged: nothing changed since the newest snapshot, so none was taken.
 var ErrUnchanged = errors.New("nothing changed since the last snapshot")
+
+// ErrForgotten: the moment is further back than what is kept.
+var ErrForgotten = catalog.ErrForgotten
 
 // SnapshotRequest asks for a snapshot of the whole tree as it is now.
 type SnapshotRequest struct {
@@ -65,10 +70,20 @@ const (
 // until what was closed before is sealed; then it costs one row of the catalog, which
 // is durable when it returns. Whoever may make files in the root directory may take
 // one. An error says that there is none.
+//
+// It gets the tag manual: a person took it.
 func (v *Volume) TakeSnapshot(ctx context.Context, r SnapshotRequest) (info SnapshotInfo, err error) {
 	if err := v.mayTake(&r); err != nil {
 		return info, err
 	}
+	if !slices.Contains(r.Tags, snapshot.Manual) {
+		r.Tags = append(slices.Clone(r.Tags), snapshot.Manual)
+	}
+	return v.takeSnapshot(ctx, r, "")
+}
+
+// takeSnapshot takes a snapshot; kind stands before the name that it gets if it has none.
+func (v *Volume) takeSnapshot(ctx context.Context, r SnapshotRequest, kind snapshot.Kind) (info SnapshotInfo, err error) {
 	if r.Name != "" { // before the waiting
 		err := v.cat.View(func(tx *catalog.Tx) error { _, err := tx.Snapshot(r.Name); return err })
 		if err == nil {
@@ -79,7 +94,7 @@ func (v *Volume) TakeSnapshot(ctx context.Context, r SnapshotRequest) (info Snap
 		return info, fmt.Errorf("snapshot: what was saved before could not be stored, so none was taken: %w", err)
 	}
 	s := catalog.Snapshot{Name: r.Name, UID: r.UID, Pinned: r.Pinned, Message: r.Message, Tags: r.Tags}
-	if err := v.cat.Update(func(tx *catalog.Tx) error { return v.putSnapshot(tx, &s, r.IfChanged) }); err != nil {
+	if err := v.cat.Update(func(tx *catalog.Tx) error { return v.putSnapshot(tx, &s, kind, r.IfChanged) }); err != nil {
 		return info, err
 	}
 	open, count := v.openForWriting()
@@ -100,6 +115,11 @@ func (v *Volume) mayTake(r *SnapshotRequest) error {
 			return fmt.Errorf("%w: %w", ErrInvalid, err)
 		}
 	}
+	for _, tag := range r.Tags {
+		if tag == "" || strings.ContainsFunc(tag, func(c rune) bool { return c == ',' || unicode.IsSpace(c) || unicode.IsControl(c) }) {
+			return fmt.Errorf("%w: %q is no tag: want a word without spaces and commas", ErrInvalid, tag)
+		}
+	}
 	if len(r.Message) > maxMessage {
 		return fmt.Errorf("%w: the message has %d bytes, at most %d are allowed", ErrInvalid, len(r.Message), maxMessage)
 	}
@@ -113,7 +133,7 @@ func (v *Volume) mayTake(r *SnapshotRequest) error {
 	return nil
 }
 
-func (v *Volume) putSnapshot(tx *catalog.Tx, s *catalog.Snapshot, ifChanged bool) error {
+func (v *Volume) putSnapshot(tx *catalog.Tx, s *catalog.Snapshot, kind snapshot.Kind, ifChanged bool) error {
 	if ifChanged {
 		if newest, ok := newestSnapshot(tx); ok && !tx.ChangedAfter(newest) {
 			return ErrUnchanged
@@ -123,7 +143,7 @@ func (v *Volume) putSnapshot(tx *catalog.Tx, s *catalog.Snapshot, ifChanged bool
 	name := s.Name
 	for n := 1; ; n++ {
 		if name == "" {
-			s.Name = snapshot.AutoName("", s.Time.Time(), n)
+			s.Name = snapshot.AutoName(string(kind), s.Time.Time(), n)
 		}
 		if _, err := tx.Snapshot(s.Name); err != nil {
 			if !errors.Is(err, catalog.ErrNotExist) {
@@ -222,6 +242,7 @@ func (v *Volume) ResolveMoment(name string) (e catalog.Epoch, err error) {
 type Moment struct {
 	Name string    `json:"name,omitempty"`
 	Time time.Time `json:"time,omitzero"`
+	Not  string    `json:"not,omitempty"` // why Name is no time, for people
 }
 
 // IsLive reports whether m is the live tree.
@@ -246,6 +267,9 @@ func (v *Volume) Epoch(m Moment) (e catalog.Epoch, err error) {
 			}
 		}
 		if m.Time.IsZero() {
+			if m.Not != "" {
+				return fmt.Errorf("there is no snapshot %s (and %s): %w", m.Name, m.Not, ErrNotExist)
+			}
 			return fmt.Errorf("snapshot %s: %w", m.Name, ErrNotExist)
 		}
 		if m.Time.Unix() > 0 { // further back does not fit into a catalog.Time

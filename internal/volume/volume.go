@@ -16,6 +16,7 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/draft"
 	"github.com/rdfs/rdfs/internal/schema"
+	"github.com/rdfs/rdfs/snapshot"
 	"github.com/rdfs/rdfs/tiers"
 )
 
@@ -44,6 +45,11 @@ type Options struct {
 
 	// Schema says what values the metadata fields take that it declares; nil: none.
 	Schema *schema.Schema
+
+	// Schedule says when RunSchedule takes snapshots, KeepSnapshots which of them
+	// PruneSnapshots keeps.
+	Schedule      snapshot.Schedule
+	KeepSnapshots snapshot.Retention
 
 	// LastStop says how the last run ended; see Stop.
 	LastStop Stop

@@ -1,0 +1,58 @@
+package control
+
+import (
+	"context"
+
+	"github.com/rdfs/rdfs/internal/volume"
+)
+
+// Moments is the part of a Drive that speaks of snapshots and of the past. The server
+// puts in who asks; the volume decides who may do what.
+type Moments interface {
+	TakeSnapshot(ctx context.Context, req volume.SnapshotRequest) (volume.SnapshotInfo, error)
+	// Snapshots returns all snapshots, oldest first.
+	Snapshots(ctx context.Context) ([]volume.SnapshotInfo, error)
+	DropSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
+	PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
+	PruneSnapshots(ctx context.Context, req volume.PruneRequest) ([]volume.PruneDecision, error)
+}
+
+// routeMoments adds the routes of Moments.
+func (s *Server) routeMoments() {
+	d := s.o.Drive
+	s.mux.HandleFunc("GET /v1/snapshots", answer(func(ctx context.Context, _ request) ([]volume.SnapshotInfo, error) { return d.Snapshots(ctx) }))
+	s.mux.HandleFunc("POST /v1/snapshots/take", asked(s, "take snapshot", func(r *volume.SnapshotRequest) *volume.Requester { return &r.Requester }, d.TakeSnapshot))
+	s.mux.HandleFunc("POST /v1/snapshots/drop", asked(s, "drop snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.DropSnapshots))
+	s.mux.HandleFunc("POST /v1/snapshots/pin", asked(s, "pin snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.PinSnapshots))
+	s.mux.HandleFunc("POST /v1/snapshots/prune", asked(s, "prune snapshots", func(r *volume.PruneRequest) *volume.Requester { return &r.Requester }, d.PruneSnapshots))
+}
+
+// TakeSnapshot implements Moments.
+func (c *Client) TakeSnapshot(ctx context.Context, req volume.SnapshotRequest) (info volume.SnapshotInfo, err error) {
+	err = c.call(ctx, "POST", "snapshots/take", req, &info, nil)
+	return info, err
+}
+
+// Snapshots implements Moments.
+func (c *Client) Snapshots(ctx context.Context) (list []volume.SnapshotInfo, err error) {
+	err = c.call(ctx, "GET", "snapshots", nil, &list, nil)
+	return list, err
+}
+
+// DropSnapshots implements Moments.
+func (c *Client) DropSnapshots(ctx context.Context, req volume.SnapshotsRequest) (list []volume.SnapshotInfo, err error) {
+	err = c.call(ctx, "POST", "snapshots/drop", req, &list, nil)
+	return list, err
+}
+
+// PinSnapshots implements Moments.
+func (c *Client) PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) (list []volume.SnapshotInfo, err error) {
+	err = c.call(ctx, "POST", "snapshots/pin", req, &list, nil)
+	return list, err
+}
+
+// PruneSnapshots implements Moments.
+func (c *Client) PruneSnapshots(ctx context.Context, req volume.PruneRequest) (list []volume.PruneDecision, err error) {
+	err = c.call(ctx, "POST", "snapshots/prune", req, &list, nil)
+	return list, err
+}
