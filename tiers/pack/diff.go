@@ -20,12 +20,20 @@ const half = 0x8080808080808080
 func diff(dst, src []byte, w, order int) {
 	n := len(src) / w * w
 	copy(dst[n:], src[n:])
-	dst, src = dst[:n], src[:n]
+	plainDiff(dst[:n], src[:n], fastDiff(dst[:n], src[:n], w, order), w, order)
+}
+
+// plainDiff fills dst from the offset from on, which is 0 or after two elements.
+func plainDiff(dst, src []byte, from, w, order int) {
 	straight := -uint64(order - 1) // all ones for order 2
 	switch w {
 	case 2:
 		var last, step uint16
-		for i := 0; i <= len(src)-2; i += 2 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint16(src[from-2:])
+			step = (last - binary.LittleEndian.Uint16(src[from-4:])) & uint16(straight)
+		}
+		for i := from; i <= len(src)-2; i += 2 {
 			x := binary.LittleEndian.Uint16(src[i : i+2 : i+2])
 			d := x - last
 			binary.LittleEndian.PutUint16(dst[i:i+2:i+2], d-step+half&0xFFFF)
@@ -33,7 +41,11 @@ func diff(dst, src []byte, w, order int) {
 		}
 	case 4:
 		var last, step uint32
-		for i := 0; i <= len(src)-4; i += 4 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint32(src[from-4:])
+			step = (last - binary.LittleEndian.Uint32(src[from-8:])) & uint32(straight)
+		}
+		for i := from; i <= len(src)-4; i += 4 {
 			x := binary.LittleEndian.Uint32(src[i : i+4 : i+4])
 			d := x - last
 			binary.LittleEndian.PutUint32(dst[i:i+4:i+4], d-step+half&0xFFFFFFFF)
@@ -41,7 +53,11 @@ func diff(dst, src []byte, w, order int) {
 		}
 	case 8:
 		var last, step uint64
-		for i := 0; i <= len(src)-8; i += 8 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint64(src[from-8:])
+			step = (last - binary.LittleEndian.Uint64(src[from-16:])) & straight
+		}
+		for i := from; i <= len(src)-8; i += 8 {
 			x := binary.LittleEndian.Uint64(src[i : i+8 : i+8])
 			d := x - last
 			binary.LittleEndian.PutUint64(dst[i:i+8:i+8], d-step+half)

@@ -10,8 +10,8 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
-// plainDiff is what diff must do, said plainly.
-func plainDiff(src []byte, w, order int) []byte {
+// wantDiff is what diff must do, said plainly.
+func wantDiff(src []byte, w, order int) []byte {
 	at := func(i int) uint64 { // element i, and zeros before the first
 		if i < 0 {
 			return 0
@@ -36,8 +36,13 @@ func TestDiffSubtractsWhatCameBeforeAtEveryLength(t *testing.T) {
 			for n := range len(src) {
 				got := make([]byte, n)
 				diff(got, src[:n], w, order)
-				if want := plainDiff(src[:n], w, order); !bytes.Equal(got, want) {
+				if want := wantDiff(src[:n], w, order); !bytes.Equal(got, want) {
 					t.Fatalf("width %d, order %d, %d bytes: got %x, want %x", w, order, n, got, want)
+				}
+				plain := make([]byte, n/w*w)
+				plainDiff(plain, src[:len(plain)], 0, w, order)
+				if !bytes.Equal(plain, got[:len(plain)]) {
+					t.Fatalf("width %d, order %d, %d bytes, without assembly: got %x, want %x", w, order, n, plain, got)
 				}
 				undiff(got, w, order)
 				if !bytes.Equal(got, src[:n]) {

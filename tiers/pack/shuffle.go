@@ -16,14 +16,9 @@ import "encoding/binary"
 // shuffle fills dst from src. They have the same length and do not overlap.
 func shuffle(dst, src []byte, width int) {
 	n := len(src) / width
-	done := 0
-	switch width {
-	case 2:
-		done = shuffle2(dst, src, n)
-	case 4:
-		done = shuffle4(dst, src, n)
-	case 8:
-		done = shuffle8(dst, src, n)
+	done := fastShuffle(dst, src, n, width)
+	if done == 0 {
+		done = plainShuffle(dst, src, n, width)
 	}
 	for i := done; i < n; i++ {
 		for k := range width {
@@ -31,6 +26,18 @@ func shuffle(dst, src []byte, width int) {
 		}
 	}
 	copy(dst[n*width:], src[n*width:])
+}
+
+// plainShuffle is shuffle where there is no assembly for it. It returns how many
+// elements it dealt with.
+func plainShuffle(dst, src []byte, n, width int) int {
+	switch width {
+	case 2:
+		return shuffle2(dst, src, n)
+	case 4:
+		return shuffle4(dst, src, n)
+	}
+	return shuffle8(dst, src, n)
 }
 
 // unshuffle undoes shuffle.

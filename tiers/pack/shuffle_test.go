@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// plainShuffle is what shuffle must do, said plainly.
-func plainShuffle(src []byte, w int) []byte {
+// wantShuffle is what shuffle must do, said plainly.
+func wantShuffle(src []byte, w int) []byte {
 	n := len(src) / w
 	var dst []byte
 	for k := range w {
@@ -34,8 +34,14 @@ func TestShuffleGroupsBytesByPositionAtEveryLength(t *testing.T) {
 		for n := range len(src) {
 			got := make([]byte, n)
 			shuffle(got, src[:n], w)
-			if want := plainShuffle(src[:n], w); !bytes.Equal(got, want) {
+			if want := wantShuffle(src[:n], w); !bytes.Equal(got, want) {
 				t.Fatalf("width %d, %d bytes: got %x, want %x", w, n, got, want)
+			}
+			if done := plainShuffle(got, src[:n], n/w, w); done < n/w-7 {
+				t.Fatalf("width %d, %d bytes: without assembly %d elements were done", w, n, done)
+			}
+			if want := wantShuffle(src[:n], w); !bytes.Equal(got, want) {
+				t.Fatalf("width %d, %d bytes, without assembly: got %x, want %x", w, n, got, want)
 			}
 			back := make([]byte, n)
 			unshuffle(back, got, w)
@@ -70,6 +76,12 @@ func BenchmarkShuffle(b *testing.B) {
 			b.SetBytes(int64(len(src)))
 			for b.Loop() {
 				shuffle(dst, src, w)
+			}
+		})
+		b.Run(fmt.Sprint("shuffle", w, " without assembly"), func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				plainShuffle(dst, src, len(src)/w, w)
 			}
 		})
 		b.Run(fmt.Sprint("unshuffle", w), func(b *testing.B) {
