@@ -82,8 +82,12 @@ func (c *Catalog) Changes(ctx context.Context, after Epoch) iter.Seq2[Change, er
 }
 
 // ChangedAfter reports whether a row that Changes names was written or removed after
-// an epoch, uncommitted groups included.
+// an epoch, uncommitted groups included; it takes that for granted when the feed after
+// the epoch is forgotten.
 func (t *Tx) ChangedAfter(e Epoch) bool {
+	if e+1 < t.c.horizon {
+		return true // what changed is forgotten
+	}
 	changed := e < t.c.epoch && len(t.c.feed) > 0
 	if !changed {
 		t.kv.Ascend(key1(tableFeed, uint64(e)+1), prefixEnd([]byte{byte(tableFeed)}), func(_, _ []byte) bool {

@@ -25,6 +25,8 @@ var errnos = []struct {
 	{volume.ErrNotEmpty, syscall.ENOTEMPTY},
 	{volume.ErrInvalid, syscall.EINVAL},
 	{volume.ErrPerm, syscall.EPERM},
+	{volume.ErrHeld, syscall.EPERM},
+	{volume.ErrForgotten, syscall.ESTALE},
 	{volume.ErrReserved, syscall.EPERM},
 	{volume.ErrAccess, syscall.EACCES},
 	{volume.ErrReadOnly, syscall.EROFS},

@@ -1,6 +1,13 @@
 package volume
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/rdfs/rdfs/catalog"
+)
+
+// ErrForgotten: what was asked for is older than what is kept.
+var ErrForgotten = catalog.ErrForgotten
 
 // The errors of the volume, to be tested with errors.Is. Errors of the operating
 // system (no space, input/output error) pass through wrapped.
@@ -12,6 +19,7 @@ var (
 	ErrNotEmpty  = errors.New("directory not empty")
 	ErrInvalid   = errors.New("invalid argument")
 	ErrPerm      = errors.New("operation not permitted")
+	ErrHeld      = errors.New("must be kept as it is")
 	ErrAccess    = errors.New("permission denied")
 	ErrReadOnly  = errors.New("read-only")
 	ErrReserved  = errors.New("the name is reserved")

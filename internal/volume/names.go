@@ -270,6 +270,9 @@ func (v *Volume) Rmdir(dir catalog.Inode, name string, who Caller) error {
 		if !tx.Empty(i) {
 			return ErrNotEmpty
 		}
+		if err := v.held(tx, dir, name, &row); err != nil {
+			return err
+		}
 		tx.DeleteNameBy(dir, name, who.UID)
 		removeDir(tx, i, &row)
 		p.Nlink--
@@ -279,6 +282,7 @@ func (v *Volume) Rmdir(dir catalog.Inode, name string, who Caller) error {
 	if err == nil {
 		v.ghosts.keep(i, row)
 	}
+	v.logHeld(dir, err)
 	return err
 }
 
@@ -337,6 +341,9 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode, who Cal
 		if row.IsDir() {
 			return ErrIsDir
 		}
+		if err := v.held(tx, dir, name, &row); err != nil {
+			return err
+		}
 		tx.DeleteNameBy(dir, name, who.UID)
 		fate = v.dropLink(tx, n, &row, now, row.File)
 		if fate.gone {
@@ -356,5 +363,6 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode, who Cal
 		}
 		v.finish(n, fate)
 	}
+	v.logHeld(dir, err)
 	return done, err
 }

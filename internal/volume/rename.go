@@ -66,6 +66,14 @@ func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDi
 		if err := r.check(tx, flags == RenameExchange); err != nil {
 			return err
 		}
+		if err := v.held(tx, dir, name, &r.srcRow); err != nil {
+			return err
+		}
+		if dst != 0 {
+			if err := v.held(tx, newDir, newName, &r.dstRow); err != nil {
+				return err
+			}
+		}
 		if flags == RenameExchange {
 			r.exchange(tx)
 		} else {
@@ -75,6 +83,7 @@ func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDi
 		return nil
 	})
 	if err != nil || src == dst {
+		v.logHeld(dir, err)
 		return done, err
 	}
 	nodes[src].changed()

@@ -85,6 +85,7 @@ type Volume struct {
 	nodes  nodeTable
 	ghosts ghosts
 	tombs  tombs
+	holds  holdIndex
 	chores chores
 	sealer *sealer
 	who    programs
@@ -135,6 +136,10 @@ func Open(o Options) (*Volume, error) {
 	if err != nil {
 		v.drafts.close()
 		return nil, err
+	}
+	if err = v.loadHolds(); err != nil {
+		v.drafts.close()
+		return nil, errors.Join(err, v.cat.Close())
 	}
 	v.cache, err = cache.Open(cache.Options{Dir: o.CacheDir, Source: (*source)(v),
 		MaxSize: o.CacheMax, MinFree: o.CacheMinFree, MinFreeInodes: o.CacheMinNodes,
