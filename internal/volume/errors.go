@@ -1,13 +1,6 @@
 package volume
 
-import (
-	"errors"
-
-	"github.com/rdfs/rdfs/catalog"
-)
-
-// ErrForgotten: what was asked for is older than what is kept.
-var ErrForgotten = catalog.ErrForgotten
+import "errors"
 
 // The errors of the volume, to be tested with errors.Is. Errors of the operating
 // system (no space, input/output error) pass through wrapped.
