@@ -260,7 +260,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "author":
 		if row.Gen != 0 || row.Seq != 0 {
-			val = userName(ver.UID)
+			val = UserName(ver.UID)
 		}
 	case "program":
 		val = ver.Program
