@@ -71,9 +71,9 @@ type plan struct {
 // errChanged: the catalog is not what the plan was made from any more.
 var errChanged = errors.New("metadata changed meanwhile")
 
-// Change sets and removes fields of files, all or none. A value that the schema does
+// ChangeMeta sets and removes fields of files, all or none. A value that the schema does
 // not take, a path that is not there and the like are Problems of the result.
-func (s *Store) Change(ctx context.Context, r Request) (Result, error) {
+func (s *Store) ChangeMeta(ctx context.Context, r Request) (Result, error) {
 	return s.carryOut(ctx, r.Kind, r.DryRun, &r.Who, func() (*plan, error) { return s.plan(ctx, &r) }, nil)
 }
 

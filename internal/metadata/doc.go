@@ -6,8 +6,8 @@
 // is user.xdg.tags. A directory hands its fields down to all below it; the nearest
 // value wins, and tags add up. See inherits for what is not handed down.
 //
-// Guarantees: Change and Undo do all they are asked to or nothing, in one transaction
-// of the catalog, and return when it is durable. What Change did can be undone as long
+// Guarantees: ChangeMeta and UndoMeta do all they are asked to or nothing, in one transaction
+// of the catalog, and return when it is durable. What ChangeMeta did can be undone as long
 // as nobody changed the same values since; those stay as they are and are told.
 //
 // Caveats: a change to very many files keeps other writers waiting while it is applied,

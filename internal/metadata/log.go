@@ -22,9 +22,9 @@ type Event struct {
 	Op      uint64    `json:"op,omitempty"` // the operation on many files that it is a part of
 }
 
-// Log returns how the metadata of a file came to be what they are, oldest first. The
+// MetaLog returns how the metadata of a file came to be what they are, oldest first. The
 // file may be deleted. Changes within one group commit (200 ms) are one.
-func (s *Store) Log(_ context.Context, p string) ([]Event, error) {
+func (s *Store) MetaLog(_ context.Context, p string) ([]Event, error) {
 	f, err := s.vol.FileAt(p)
 	if err != nil {
 		return nil, err

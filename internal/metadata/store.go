@@ -49,9 +49,9 @@ type File struct {
 	Missing []string `json:"missing,omitempty"` // fields that it must have and has not
 }
 
-// Get returns the metadata of files. What is below a path and Who may not read is
+// GetMeta returns the metadata of files. What is below a path and Who may not read is
 // left out.
-func (s *Store) Get(ctx context.Context, q Query) ([]File, error) {
+func (s *Store) GetMeta(ctx context.Context, q Query) ([]File, error) {
 	out := []File{}
 	for _, p := range q.Paths {
 		levels, i, err := s.levels(p)

@@ -29,7 +29,7 @@ type Tag struct {
 // Tags returns the tags in use at and below the paths of a query, in order.
 func (s *Store) Tags(ctx context.Context, q Query) ([]Tag, error) {
 	q.Recursive, q.Resolved, q.All, q.Missing = true, false, false, false
-	files, err := s.Get(ctx, q)
+	files, err := s.GetMeta(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Store) RenameTag(ctx context.Context, r RenameTagRequest) (Result, erro
 	if why := wrongTag(r.New); why != "" {
 		return Result{}, fmt.Errorf("tag %q: %s: %w", r.New, why, volume.ErrInvalid)
 	}
-	files, err := s.Get(ctx, Query{Paths: []string{r.Path}, Recursive: true, Who: r.Who})
+	files, err := s.GetMeta(ctx, Query{Paths: []string{r.Path}, Recursive: true, Who: r.Who})
 	if err != nil {
 		return Result{}, err
 	}
@@ -88,5 +88,5 @@ func (s *Store) RenameTag(ctx context.Context, r RenameTagRequest) (Result, erro
 	if len(req.Rows) == 0 {
 		return Result{}, fmt.Errorf("no file has the tag %q: %w", r.Old, volume.ErrNotExist)
 	}
-	return s.Change(ctx, req)
+	return s.ChangeMeta(ctx, req)
 }

@@ -21,8 +21,8 @@ type Op struct {
 	Undone uint64    `json:"undone,omitempty"` // the operation that took it back
 }
 
-// Ops returns all operations, oldest first.
-func (s *Store) Ops(context.Context) ([]Op, error) {
+// MetaOps returns all operations, oldest first.
+func (s *Store) MetaOps(context.Context) ([]Op, error) {
 	out := []Op{}
 	err := s.vol.Catalog().View(func(tx *catalog.Tx) error {
 		return tx.Ops(func(o *catalog.Op) bool {
@@ -42,10 +42,10 @@ type UndoRequest struct {
 
 const undoKind = "undo"
 
-// Undo gives the values that an operation changed what they were before it. Values
+// UndoMeta gives the values that an operation changed what they were before it. Values
 // that were changed since, and those of files that are gone, stay as they are: they
 // are Left. Undoing is an operation, too.
-func (s *Store) Undo(ctx context.Context, r UndoRequest) (Result, error) {
+func (s *Store) UndoMeta(ctx context.Context, r UndoRequest) (Result, error) {
 	op, err := s.opFor(&r)
 	if err != nil {
 		return Result{}, err
