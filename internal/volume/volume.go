@@ -107,6 +107,8 @@ type Notifier interface {
 	AttrChanged(catalog.Inode)
 	// EntryChanged: the name is there now, or means another inode, or is gone.
 	EntryChanged(dir catalog.Inode, name string)
+	// SnapshotChanged: the snapshot of that name is gone, or there is one now.
+	SnapshotChanged(name string)
 }
 
 // Open opens the volume and takes up what the last run left unsealed. It fails
@@ -204,6 +206,12 @@ func (v *Volume) contentChanged(i catalog.Inode) {
 func (v *Volume) entryChanged(dir catalog.Inode, name string) {
 	if n := v.notifier.Load(); n != nil {
 		(*n).EntryChanged(dir, name)
+	}
+}
+
+func (v *Volume) snapshotChanged(name string) {
+	if n := v.notifier.Load(); n != nil {
+		(*n).SnapshotChanged(name)
 	}
 }
 
