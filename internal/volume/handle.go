@@ -125,11 +125,11 @@ func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
 func (h *Handle) Fsync(ctx context.Context) error {
 	n, v := h.n, h.v
 	n.mu.Lock()
-	f, changes, durable, poison := n.file, n.changes, n.durable, n.poison
+	f, draft, changes, durable := n.file, n.draft, n.changes, n.durable
 	dirty := n.draft != "" && f != nil
 	n.mu.Unlock()
-	if poison != nil {
-		return poison
+	if err := v.drafts.failure(draft); err != nil {
+		return err
 	}
 	synced := make(chan error, 1)
 	if changes != durable {
@@ -137,19 +137,19 @@ func (h *Handle) Fsync(ctx context.Context) error {
 	} else {
 		synced <- v.cat.Err()
 	}
-	var err error
 	if dirty {
-		if err = unix.Fdatasync(int(f.Fd())); err != nil {
-			err = fmt.Errorf("fsync draft %s: %w: what was written since the last fsync may be lost; save it again under another name", f.Name(), err)
+		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			if err := v.drafts.fail(draft, err); err != nil {
+				v.log.Error("a failed fsync is forgotten when the drive stops", "err", err)
+			}
 		}
 	}
 	err2 := <-synced
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err != nil {
-		n.poison = err
+	if err := v.drafts.failure(draft); err != nil { // of this one, or of the group commit
 		return err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if err2 == nil && n.durable < changes {
 		n.durable = changes
 	}
@@ -194,27 +194,17 @@ func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error)
 	h.n.mu.Unlock()
 	if f == nil {
 		a, err := h.Attr()
-		if err != nil {
+		switch {
+		case err != nil:
 			return 0, err
+		case off < 0 || off >= a.Size:
+			return 0, ErrNoData
+		case whence == unix.SEEK_HOLE:
+			return a.Size, nil
 		}
-		return seekData(a.Size, off, whence)
+		return off, nil
 	}
-	return seekFile(f, off, whence)
-}
-
-// seekData is lseek(2) on a file of a size that is data throughout.
-func seekData(size, off int64, whence int) (int64, error) {
-	switch {
-	case off < 0 || off >= size:
-		return 0, ErrNoData
-	case whence == unix.SEEK_HOLE:
-		return size, nil
-	}
-	return off, nil
-}
-
-// seekFile is lseek(2) on a file whose descriptor others use: its offset stays.
-func seekFile(f *os.File, off int64, whence int) (int64, error) {
+	// A descriptor's offset is shared: seek on one of our own.
 	g, err := openFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDONLY)
 	if err != nil {
 		return 0, err
