@@ -69,11 +69,20 @@ func plainDiff(dst, src []byte, from, w, order int) {
 // undiff undoes diff, in place.
 func undiff(p []byte, w, order int) {
 	p = p[:len(p)/w*w]
+	plainUndiff(p, fastUndiff(p, w, order), w, order)
+}
+
+// plainUndiff undoes diff from the offset from on, which is 0 or after two elements.
+func plainUndiff(p []byte, from, w, order int) {
 	straight := -uint64(order - 1)
 	switch w {
 	case 2:
 		var last, step uint16
-		for i := 0; i <= len(p)-2; i += 2 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint16(p[from-2:])
+			step = last - binary.LittleEndian.Uint16(p[from-4:])
+		}
+		for i := from; i <= len(p)-2; i += 2 {
 			e := p[i : i+2 : i+2]
 			step = step&uint16(straight) + binary.LittleEndian.Uint16(e) - half&0xFFFF
 			last += step
@@ -81,7 +90,11 @@ func undiff(p []byte, w, order int) {
 		}
 	case 4:
 		var last, step uint32
-		for i := 0; i <= len(p)-4; i += 4 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint32(p[from-4:])
+			step = last - binary.LittleEndian.Uint32(p[from-8:])
+		}
+		for i := from; i <= len(p)-4; i += 4 {
 			e := p[i : i+4 : i+4]
 			step = step&uint32(straight) + binary.LittleEndian.Uint32(e) - half&0xFFFFFFFF
 			last += step
@@ -89,7 +102,11 @@ func undiff(p []byte, w, order int) {
 		}
 	case 8:
 		var last, step uint64
-		for i := 0; i <= len(p)-8; i += 8 {
+		if from > 0 {
+			last = binary.LittleEndian.Uint64(p[from-8:])
+			step = last - binary.LittleEndian.Uint64(p[from-16:])
+		}
+		for i := from; i <= len(p)-8; i += 8 {
 			e := p[i : i+8 : i+8]
 			step = step&straight + binary.LittleEndian.Uint64(e) - half
 			last += step

@@ -44,6 +44,10 @@ func TestDiffSubtractsWhatCameBeforeAtEveryLength(t *testing.T) {
 				if !bytes.Equal(plain, got[:len(plain)]) {
 					t.Fatalf("width %d, order %d, %d bytes, without assembly: got %x, want %x", w, order, n, plain, got)
 				}
+				plainUndiff(plain, 0, w, order)
+				if !bytes.Equal(plain, src[:len(plain)]) {
+					t.Fatalf("width %d, order %d, %d bytes, without assembly: undiff got %x, want %x", w, order, n, plain, src[:n])
+				}
 				undiff(got, w, order)
 				if !bytes.Equal(got, src[:n]) {
 					t.Fatalf("width %d, order %d, %d bytes: undiff got %x, want %x", w, order, n, got, src[:n])

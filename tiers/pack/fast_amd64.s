@@ -182,3 +182,200 @@ line8:
 	DIFF(8, VPSUBQ, VPADDQ)
 	LINE(8, VPSUBQ, VPADDQ)
 	NEXT(line8)
+
+// func unshuffleAVX2(dst, src *byte, n, count, w int)
+// The registers are those of shuffleAVX2, with SI for DI and DI for SI.
+TEXT ·unshuffleAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), R8
+	MOVQ count+24(FP), CX
+	MOVQ w+32(FP), BX
+	LEAQ (SI)(R8*2), DX
+	CMPQ BX, $4
+	JEQ  by4
+	CMPQ BX, $8
+	JEQ  by8
+
+loop2: // 16 elements
+	VMOVDQU    (SI), X0
+	VMOVDQU    (SI)(R8*1), X1
+	VPUNPCKLBW X1, X0, X2
+	VPUNPCKHBW X1, X0, X3
+	VMOVDQU    X2, (DI)
+	VMOVDQU    X3, 16(DI)
+	ADDQ       $16, SI
+	ADDQ       $32, DI
+	SUBQ       $16, CX
+	JNE        loop2
+	RET
+
+by4: // 16 elements
+	VMOVDQU    (SI), X0
+	VMOVDQU    (SI)(R8*1), X1
+	VMOVDQU    (DX), X2
+	VMOVDQU    (DX)(R8*1), X3
+	VPUNPCKLBW X1, X0, X4
+	VPUNPCKHBW X1, X0, X5
+	VPUNPCKLBW X3, X2, X6
+	VPUNPCKHBW X3, X2, X7
+	VPUNPCKLWD X6, X4, X0
+	VPUNPCKHWD X6, X4, X1
+	VPUNPCKLWD X7, X5, X2
+	VPUNPCKHWD X7, X5, X3
+	VMOVDQU    X0, (DI)
+	VMOVDQU    X1, 16(DI)
+	VMOVDQU    X2, 32(DI)
+	VMOVDQU    X3, 48(DI)
+	ADDQ       $16, SI
+	ADDQ       $16, DX
+	ADDQ       $64, DI
+	SUBQ       $16, CX
+	JNE        by4
+	RET
+
+by8:
+	LEAQ (DX)(R8*2), R9
+	LEAQ (R9)(R8*2), R10
+
+loop8: // 8 elements
+	VMOVQ      (SI), X0
+	VMOVQ      (SI)(R8*1), X1
+	VMOVQ      (DX), X2
+	VMOVQ      (DX)(R8*1), X3
+	VMOVQ      (R9), X4
+	VMOVQ      (R9)(R8*1), X5
+	VMOVQ      (R10), X6
+	VMOVQ      (R10)(R8*1), X7
+	VPUNPCKLBW X1, X0, X0
+	VPUNPCKLBW X3, X2, X2
+	VPUNPCKLBW X5, X4, X4
+	VPUNPCKLBW X7, X6, X6
+	VPUNPCKLWD X2, X0, X1
+	VPUNPCKHWD X2, X0, X3
+	VPUNPCKLWD X6, X4, X5
+	VPUNPCKHWD X6, X4, X7
+	VPUNPCKLDQ X5, X1, X0
+	VPUNPCKHDQ X5, X1, X2
+	VPUNPCKLDQ X7, X3, X4
+	VPUNPCKHDQ X7, X3, X6
+	VMOVDQU    X0, (DI)
+	VMOVDQU    X2, 16(DI)
+	VMOVDQU    X4, 32(DI)
+	VMOVDQU    X6, 48(DI)
+	ADDQ       $8, SI
+	ADDQ       $8, DX
+	ADDQ       $8, R9
+	ADDQ       $8, R10
+	ADDQ       $64, DI
+	SUBQ       $8, CX
+	JNE        loop8
+	RET
+
+// The last element of 2, 4 and 8 bytes, all over.
+DATA last2<>+0(SB)/8, $0x0F0E0F0E0F0E0F0E
+DATA last2<>+8(SB)/8, $0x0F0E0F0E0F0E0F0E
+GLOBL last2<>(SB), RODATA, $16
+DATA last4<>+0(SB)/8, $0x0F0E0D0C0F0E0D0C
+DATA last4<>+8(SB)/8, $0x0F0E0D0C0F0E0D0C
+GLOBL last4<>(SB), RODATA, $16
+DATA last8<>+0(SB)/8, $0x0F0E0D0C0B0A0908
+DATA last8<>+8(SB)/8, $0x0F0E0D0C0B0A0908
+GLOBL last8<>(SB), RODATA, $16
+
+#define SHIFTED(N, ADD) \
+	VPSLLDQ $N, X0, X1 \
+	ADD     X1, X0, X0
+
+// SUMS adds to each element of X0 the ones before it in X0, and CARRY: the last one
+// of the round before, all over.
+#define SUMS2(CARRY) \
+	SHIFTED(2, VPADDW)     \
+	SHIFTED(4, VPADDW)     \
+	SHIFTED(8, VPADDW)     \
+	VPADDW  CARRY, X0, X0  \
+	VPSHUFB X4, X0, CARRY
+
+#define SUMS4(CARRY) \
+	SHIFTED(4, VPADDD)     \
+	SHIFTED(8, VPADDD)     \
+	VPADDD  CARRY, X0, X0  \
+	VPSHUFB X4, X0, CARRY
+
+#define SUMS8(CARRY) \
+	SHIFTED(8, VPADDQ)     \
+	VPADDQ  CARRY, X0, X0  \
+	VPSHUFB X4, X0, CARRY
+
+#define BEGIN(SUB) \
+	VMOVDQU (DI), X0    \
+	SUB     X7, X0, X0
+
+#define END(LABEL) \
+	VMOVDQU X0, (DI)   \
+	ADDQ    $16, DI    \
+	SUBQ    $16, CX    \
+	JNE     LABEL      \
+	RET
+
+// func undiffAVX2(p *byte, n, w, order int)
+TEXT ·undiffAVX2(SB), NOSPLIT, $0-32
+	MOVQ         p+0(FP), DI
+	MOVQ         n+8(FP), CX
+	MOVQ         w+16(FP), AX
+	MOVQ         order+24(FP), BX
+	MOVL         $0x80808080, DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, X7
+	VPXOR        X5, X5, X5 // the last step, for order 2
+	VPXOR        X6, X6, X6 // the last element
+	CMPQ         AX, $4
+	JEQ          by4
+	CMPQ         AX, $8
+	JEQ          by8
+	VMOVDQU      last2<>(SB), X4
+	CMPQ         BX, $2
+	JEQ          line2
+
+sum2:
+	BEGIN(VPSUBW)
+	SUMS2(X6)
+	END(sum2)
+
+line2:
+	BEGIN(VPSUBW)
+	SUMS2(X5)
+	SUMS2(X6)
+	END(line2)
+
+by4:
+	VMOVDQU last4<>(SB), X4
+	CMPQ    BX, $2
+	JEQ     line4
+
+sum4:
+	BEGIN(VPSUBD)
+	SUMS4(X6)
+	END(sum4)
+
+line4:
+	BEGIN(VPSUBD)
+	SUMS4(X5)
+	SUMS4(X6)
+	END(line4)
+
+by8:
+	VMOVDQU last8<>(SB), X4
+	CMPQ    BX, $2
+	JEQ     line8
+
+sum8:
+	BEGIN(VPSUBQ)
+	SUMS8(X6)
+	END(sum8)
+
+line8:
+	BEGIN(VPSUBQ)
+	SUMS8(X5)
+	SUMS8(X6)
+	END(line8)

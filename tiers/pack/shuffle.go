@@ -43,14 +43,9 @@ func plainShuffle(dst, src []byte, n, width int) int {
 // unshuffle undoes shuffle.
 func unshuffle(dst, src []byte, width int) {
 	n := len(src) / width
-	done := 0
-	switch width {
-	case 2:
-		done = unshuffle2(dst, src, n)
-	case 4:
-		done = unshuffle4(dst, src, n)
-	case 8:
-		done = unshuffle8(dst, src, n)
+	done := fastUnshuffle(dst, src, n, width)
+	if done == 0 {
+		done = plainUnshuffle(dst, src, n, width)
 	}
 	for i := done; i < n; i++ {
 		for k := range width {
@@ -58,6 +53,17 @@ func unshuffle(dst, src []byte, width int) {
 		}
 	}
 	copy(dst[n*width:], src[n*width:])
+}
+
+// plainUnshuffle is unshuffle where there is no assembly for it.
+func plainUnshuffle(dst, src []byte, n, width int) int {
+	switch width {
+	case 2:
+		return unshuffle2(dst, src, n)
+	case 4:
+		return unshuffle4(dst, src, n)
+	}
+	return unshuffle8(dst, src, n)
 }
 
 // The six loops return how many elements they dealt with.

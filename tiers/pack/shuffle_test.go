@@ -48,6 +48,11 @@ func TestShuffleGroupsBytesByPositionAtEveryLength(t *testing.T) {
 			if !bytes.Equal(back, src[:n]) {
 				t.Fatalf("width %d, %d bytes: unshuffle got %x, want %x", w, n, back, src[:n])
 			}
+			clear(back)
+			done := plainUnshuffle(back, got, n/w, w)
+			if done < n/w-7 || !bytes.Equal(back[:done*w], src[:done*w]) {
+				t.Fatalf("width %d, %d bytes, without assembly: unshuffle of %d elements got %x, want %x", w, n, done, back, src[:n])
+			}
 		}
 	}
 }
@@ -82,6 +87,12 @@ func BenchmarkShuffle(b *testing.B) {
 			b.SetBytes(int64(len(src)))
 			for b.Loop() {
 				plainShuffle(dst, src, len(src)/w, w)
+			}
+		})
+		b.Run(fmt.Sprint("unshuffle", w, " without assembly"), func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			for b.Loop() {
+				plainUnshuffle(dst, src, len(src)/w, w)
 			}
 		})
 		b.Run(fmt.Sprint("unshuffle", w), func(b *testing.B) {
