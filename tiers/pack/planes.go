@@ -29,10 +29,11 @@ const planeSample = 1 << 10
 const worthDifferences = 0.75
 
 // Differences seldom repeat in strings, and looking for short ones is slow. So they
-// are given to zstd only at the ends: nearly all alike, when a code of at least a
-// bit for each byte is too long, or without any order, which it finds out fast.
+// are given to zstd only at the ends: mostly alike, when the strings are long and a
+// code of at least a bit for each byte is too, or without any order, which it finds
+// out fast.
 const (
-	alike   = 0.4 // bits per byte
+	alike   = 1.0 // bits per byte
 	orderly = 7.8
 )
 
