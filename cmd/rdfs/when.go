@@ -6,12 +6,13 @@ import (
 )
 
 // whenHelp stands in the help of commands that take a moment.
-const whenHelp = `TIME is a moment in the past:
+const whenHelp = `TIME is the name of a snapshot, or a moment in the past:
   2026-11-22T10:00:00Z   RFC 3339; also as in the names below .versions/
   "2026-11-22 10:00"     in the local zone
   2026-11-22             the end of that day
   today, yesterday, now
-  -2h, -30min, -3d, -1mo that long ago`
+  -2h, -30min, -3d, -1mo that long ago
+With @ before it, it is always a moment.`
 
 // when reads a moment as a command line gives it: live, the name of a snapshot, or a
 // time. Which of the last two it is, is decided where the snapshots are known.

@@ -15,6 +15,8 @@ type Moments interface {
 	DropSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
 	PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
 	PruneSnapshots(ctx context.Context, req volume.PruneRequest) ([]volume.PruneDecision, error)
+	// Diff returns how the tree differs between two moments.
+	Diff(ctx context.Context, req volume.DiffRequest) (volume.DiffResult, error)
 }
 
 // routeMoments adds the routes of Moments.
@@ -25,6 +27,7 @@ func (s *Server) routeMoments() {
 	s.mux.HandleFunc("POST /v1/snapshots/drop", asked(s, "drop snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.DropSnapshots))
 	s.mux.HandleFunc("POST /v1/snapshots/pin", asked(s, "pin snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.PinSnapshots))
 	s.mux.HandleFunc("POST /v1/snapshots/prune", asked(s, "prune snapshots", func(r *volume.PruneRequest) *volume.Requester { return &r.Requester }, d.PruneSnapshots))
+	s.mux.HandleFunc("POST /v1/diff", asked(s, "diff", func(r *volume.DiffRequest) *volume.Requester { return &r.Requester }, d.Diff))
 }
 
 // TakeSnapshot implements Moments.
@@ -49,6 +52,12 @@ func (c *Client) DropSnapshots(ctx context.Context, req volume.SnapshotsRequest)
 func (c *Client) PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) (list []volume.SnapshotInfo, err error) {
 	err = c.call(ctx, "POST", "snapshots/pin", req, &list, nil)
 	return list, err
+}
+
+// Diff implements Moments.
+func (c *Client) Diff(ctx context.Context, req volume.DiffRequest) (res volume.DiffResult, err error) {
+	err = c.call(ctx, "POST", "diff", req, &res, nil)
+	return res, err
 }
 
 // PruneSnapshots implements Moments.

@@ -220,7 +220,6 @@ func (v *Volume) openDraft(n *node, row *catalog.Node) error {
 		f.Close()
 		return err
 	}
-	n.file = f
-	n.note(s) // a mapping may have outlived the last writer
+	n.file, n.seen = f, s
 	return nil
 }

@@ -1,10 +1,12 @@
 package volume
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -22,18 +24,13 @@ func (v *Volume) recover() error {
 	for _, path := range strange {
 		v.log.Warn("a file in the drafts directory is not a draft; it is left alone", "path", path)
 	}
-	onDisk := make(map[draftKey]draftFile, len(files))
-	for _, f := range files {
-		if f.failed {
-			v.drafts.failedBefore(f.path)
-		} else {
-			onDisk[draftKey{f.ino, f.gen}] = f
-		}
+	type key struct {
+		ino catalog.Inode
+		gen uint32
 	}
+	onDisk := make(map[key]draftFile, len(files))
 	for _, f := range files {
-		if _, ok := onDisk[draftKey{f.ino, f.gen}]; f.failed && !ok {
-			v.drafts.pardon(f.path)
-		}
+		onDisk[key{f.ino, f.gen}] = f
 	}
 	var drafts []catalog.Draft
 	err = v.cat.View(func(tx *catalog.Tx) error {
@@ -42,10 +39,21 @@ func (v *Volume) recover() error {
 	if err != nil {
 		return err
 	}
+	// Versions are numbered in the order in which they are sealed: finished saves that
+	// the path has left behind come before what it holds now.
+	slices.SortStableFunc(drafts, func(a, b catalog.Draft) int {
+		if a.Detached != b.Detached {
+			if a.Detached {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Opened, b.Opened)
+	})
 	for k := range drafts {
 		d := &drafts[k]
-		f, ok := onDisk[draftKey{d.Inode, d.Gen}]
-		delete(onDisk, draftKey{d.Inode, d.Gen})
+		f, ok := onDisk[key{d.Inode, d.Gen}]
+		delete(onDisk, key{d.Inode, d.Gen})
 		if err := v.takeUp(d, f, ok); err != nil {
 			return err
 		}
@@ -72,9 +80,9 @@ func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
 	if !current && !d.Detached {
 		v.log.Warn("a draft that no file refers to is dropped", "inode", d.Inode, "gen", d.Gen)
 		if found {
-			v.drafts.remove(f.path)
+			os.Remove(f.path)
 		}
-		return v.cat.Update(func(tx *catalog.Tx) error { deleteDraft(tx, d.Inode, d.Gen); return nil })
+		return v.cat.Update(func(tx *catalog.Tx) error { tx.DeleteDraft(d.Inode, d.Gen); return nil })
 	}
 	if !found {
 		return v.lostDraft(d, &row, current)
@@ -85,7 +93,9 @@ func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
 	if d.Detached {
 		if f.gen != d.Gen {
 			err := v.cat.Update(func(tx *catalog.Tx) error {
-				renameDraft(tx, d, f.gen)
+				tx.DeleteDraft(d.Inode, d.Gen)
+				d.Gen = f.gen
+				tx.PutDraft(d)
 				return nil
 			})
 			if err != nil {
@@ -112,8 +122,9 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 	n.draft, n.gen, n.seen = f.path, f.gen, s
 	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		if f.gen != d.Gen || row.Gen != f.gen {
-			renameDraft(tx, d, f.gen)
-			row.Gen, row.LastGen = f.gen, max(row.LastGen, f.gen)
+			tx.DeleteDraft(d.Inode, d.Gen)
+			d.Gen, row.Gen, row.LastGen = f.gen, f.gen, max(row.LastGen, f.gen)
+			tx.PutDraft(d)
 		}
 		// A time after the row's last change is that of a write which nobody was told
 		// of; an earlier one may be the cache's stamp, or one that a program set.
@@ -129,16 +140,6 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 	}
 	v.sealer.schedule(n, &row)
 	return nil
-}
-
-// renameDraft gives a draft another generation.
-func renameDraft(tx *catalog.Tx, d *catalog.Draft, gen uint32) {
-	tx.DeleteDraft(d.Inode, d.Gen)
-	for _, f := range []catalog.FileID{d.Also, d.File} {
-		moveSaves(tx, f, d.Inode, d.Gen, gen)
-	}
-	d.Gen = gen
-	tx.PutDraft(d)
 }
 
 // ours returns a file that nobody else writes to: a program that had the draft open
@@ -158,10 +159,7 @@ func (v *Volume) ours(f draftFile) (draftFile, error) {
 	if err := copyFile(f.path, c.path); err != nil {
 		return f, fmt.Errorf("copy draft %s, which is still being written to: %w", f.path, err)
 	}
-	if v.drafts.failure(f.path) != nil {
-		v.drafts.failedBefore(c.path)
-	}
-	v.drafts.remove(f.path)
+	os.Remove(f.path)
 	return c, nil
 }
 
@@ -198,14 +196,13 @@ func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) er
 	v.log.Error("a draft is missing; the file falls back to its last sealed version", "draft", path, "inode", d.Inode)
 	return v.cat.Update(func(tx *catalog.Tx) error {
 		if !current {
-			deleteDraft(tx, d.Inode, d.Gen)
+			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
 		}
 		if row.Content.IsZero() {
-			dropSaves(tx, d)
 			return nil // nothing to fall back to: opening it says ErrLost, check reports it
 		}
-		deleteDraft(tx, d.Inode, d.Gen)
+		tx.DeleteDraft(d.Inode, d.Gen)
 		row.Gen = 0
 		if ver, err := tx.Version(row.File, row.Seq); err == nil {
 			row.Size, row.Mtime = ver.Size, ver.Mtime
@@ -225,7 +222,7 @@ func (v *Volume) unknownDraft(f draftFile) error {
 	var row catalog.Node
 	err := v.cat.View(func(tx *catalog.Tx) (err error) { row, err = tx.Node(f.ino); return err })
 	if errors.Is(err, catalog.ErrNotExist) || err == nil && (row.Gen != 0 || !row.IsRegular()) {
-		return v.drafts.remove(f.path)
+		return os.Remove(f.path)
 	}
 	if err != nil {
 		return err
@@ -242,11 +239,11 @@ func (v *Volume) unknownDraft(f draftFile) error {
 		return err
 	}
 	if !same && f.gen <= row.LastGen {
-		return v.drafts.remove(f.path)
+		return os.Remove(f.path)
 	}
 	if same {
 		if err := v.cache.Adopt(liveKey(f.ino), row.Content, row.Size, f.path); err != nil {
-			return v.drafts.remove(f.path)
+			return os.Remove(f.path)
 		}
 		return nil
 	}
@@ -254,7 +251,7 @@ func (v *Volume) unknownDraft(f draftFile) error {
 		// After a power loss the bytes may be torn, and nobody was told that they are
 		// safe: the sealed content is what counts.
 		v.log.Warn("a file was being rewritten when the power failed; it holds its last sealed version", "inode", f.ino)
-		return v.drafts.remove(f.path)
+		return os.Remove(f.path)
 	}
 	d := catalog.Draft{Inode: f.ino, Gen: f.gen, File: row.File, Opened: v.timeNow(), UID: row.UID, GID: row.GID}
 	row.Mtime = catalog.Time(st.Mtim.Nano())

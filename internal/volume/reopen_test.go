@@ -501,7 +501,9 @@ func TestFailedFsyncPoisonsTheDraft(t *testing.T) {
 	r.sync()
 	h := r.handle("f", unix.O_RDWR)
 	r.put(h, "two", 0)
-	r.v.drafts.fail(draftOf(r, "f"), syscall.EIO)
+	h.n.mu.Lock()
+	h.n.poison = syscall.EIO
+	h.n.mu.Unlock()
 	if err := h.Fsync(bg(t)); !errors.Is(err, syscall.EIO) {
 		t.Errorf("fsync gives %v", err)
 	}
@@ -524,7 +526,9 @@ func TestPoisonedDraftIsNeverSealedAndKeepsNobodyWaiting(t *testing.T) {
 			r.sync()
 			h := r.handle("f", unix.O_RDWR)
 			r.put(h, "two", 0)
-			r.v.drafts.fail(draftOf(r, "f"), syscall.EIO)
+			h.n.mu.Lock()
+			h.n.poison = syscall.EIO
+			h.n.mu.Unlock()
 			r.release(h)
 			r.clock.advance(20 * time.Millisecond)
 			switch how {

@@ -108,7 +108,7 @@ func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
 	case "state":
 		val = "stored"
 	case "author":
-		val = userName(ver.UID)
+		val = UserName(ver.UID)
 	case "program":
 		val = ver.Program
 	}

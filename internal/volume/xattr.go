@@ -179,16 +179,13 @@ func (v *Volume) changeAttr(i catalog.Inode, key string, who Caller, change func
 		tx.PutNode(i, &row)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if n := v.nodes.lookup(i); n != nil {
+	if n := v.nodes.lookup(i); n != nil && err == nil {
 		n.mu.Lock()
 		n.changed()
 		n.mu.Unlock()
 		v.nodes.release(n)
 	}
-	return nil
+	return err
 }
 
 // Listxattr returns the names of the attributes that people set.
@@ -263,7 +260,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "author":
 		if row.Gen != 0 || row.Seq != 0 {
-			val = userName(ver.UID)
+			val = UserName(ver.UID)
 		}
 	case "program":
 		val = ver.Program
