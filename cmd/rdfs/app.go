@@ -75,7 +75,6 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "drive", Title: "Drives:"},
 		&cobra.Group{ID: "versions", Title: "Versions:"},
-		&cobra.Group{ID: "metadata", Title: "Metadata:"},
 		&cobra.Group{ID: "care", Title: "Care:"},
 	)
 	add := func(group string, cmds ...*cobra.Command) {
@@ -86,7 +85,6 @@ func (a *app) root() *cobra.Command {
 	}
 	add("drive", a.initCommand(), a.mountCommand(), a.umountCommand(), a.statusCommand())
 	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand())
-	add("metadata", a.metaCommand(), a.tagCommand())
 	add("care", a.syncCommand(), a.checkCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root

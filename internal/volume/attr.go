@@ -260,7 +260,7 @@ func (v *Volume) resize(n *node, size int64) error {
 	}
 	n.seen, n.pristine = s, false
 	if size == 0 {
-		n.poison = nil // what could not be written is not wanted any more
+		v.drafts.pardon(n.draft) // what could not be written is not wanted any more
 	}
 	now := max(v.timeNow(), s.mtime)
 	n.over = overlay{valid: true, size: size, mtime: now, ctime: now}

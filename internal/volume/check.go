@@ -22,7 +22,7 @@ func (v *Volume) Check(ctx context.Context, data bool, progress func(Progress)) 
 		progress = func(Progress) {}
 	}
 	c := &checker{v: v, ctx: ctx, progress: progress, data: data}
-	for _, phase := range []func() error{c.engine, c.nodes, c.names, c.versions, c.contents, c.chunks, c.drafts, c.packs, c.cached} {
+	for _, phase := range []func() error{c.engine, c.nodes, c.names, c.versions, c.saves, c.contents, c.chunks, c.drafts, c.packs, c.cached} {
 		if err := phase(); err != nil {
 			return c.r, err
 		}
@@ -57,6 +57,7 @@ func (c *checker) find(severity, object, problem, fix string) {
 const (
 	fixCatalog = "put back a copy of the catalog directory from a backup, or ask for help before writing to the drive"
 	fixPack    = "put back a copy of this file from a backup of the tier; the versions that need it cannot be read until then"
+	fixHistory = "copy the file to another name and remove it; the copy begins a history of its own"
 	fixDraft   = "restore an earlier version with `rdfs restore`, or remove the file"
 )
 
@@ -114,6 +115,7 @@ func (c *checker) node(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 		return
 	}
 	c.r.Files++
+	c.history(tx, i, row)
 	switch {
 	case row.Gen != 0:
 		if _, err := tx.Draft(i, row.Gen); err != nil {
@@ -123,6 +125,28 @@ func (c *checker) node(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 		c.find("error", c.path(tx, i), "it has neither a draft nor sealed content", fixDraft)
 	case !tx.HasContent(row.Content):
 		c.find("error", c.path(tx, i), "its content "+row.Content.String()+" is unknown", fixCatalog)
+	}
+}
+
+// history checks that no other file has the history of a file, and that its newest
+// version is what it holds.
+func (c *checker) history(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
+	if holder, held := tx.Holder(row.File); !held || holder != i {
+		other := "no file, by the table of holders"
+		if held {
+			other = c.path(tx, holder)
+		}
+		c.find("error", c.path(tx, i), "its history is that of "+other+", too", fixHistory)
+	}
+	if row.Gen != 0 || row.Content.IsZero() {
+		return
+	}
+	if _, waiting := placeOf(tx, row.File, 0, 1); waiting {
+		return // it is numbered when the saves before it are sealed
+	}
+	last := tx.LastSeq(row.File, row.Seq)
+	if ver, err := tx.Version(row.File, last); err != nil || last != row.Seq || ver.Content != row.Content {
+		c.find("note", c.path(tx, i), fmt.Sprintf("its newest version, %d, is not what it holds", last), "save the file once more")
 	}
 }
 
@@ -185,6 +209,27 @@ func (c *checker) versions() error {
 			return c.ctx.Err()
 		}
 	}
+}
+
+// saves checks that what waits to become a version has its bytes.
+func (c *checker) saves() error {
+	err := c.v.cat.View(func(tx *catalog.Tx) error {
+		return tx.AllSaves(0, func(s *catalog.Save) bool {
+			if !s.Sealed() {
+				if d, err := tx.Draft(s.Inode, s.Gen); err != nil || d.Also != s.File && (!d.Detached || d.File != s.File) {
+					c.find("error", fmt.Sprintf("save of file %d", s.File), fmt.Sprintf("draft %d.%d is not one of it", s.Inode, s.Gen), fixCatalog)
+				}
+			} else if !tx.HasContent(s.Version.Content) {
+				c.find("error", fmt.Sprintf("save of file %d", s.File), "its content "+s.Version.Content.String()+" is unknown", fixCatalog)
+			}
+			c.r.Rows++
+			return true
+		})
+	})
+	if err != nil {
+		c.find("error", "catalog, saves", err.Error(), fixCatalog)
+	}
+	return c.ctx.Err()
 }
 
 // contents checks that the chunks of every content are known and add up.
@@ -269,6 +314,12 @@ func (c *checker) drafts() error {
 		d := &list[k]
 		path := c.v.drafts.path(d.Inode, d.Gen)
 		if _, err := os.Stat(path); err == nil {
+			if why := c.v.drafts.failure(path); why != nil {
+				c.v.cat.View(func(tx *catalog.Tx) error {
+					c.find("error", c.path(tx, d.Inode), "what it holds was never stored: "+why.Error(), fixDraft)
+					return nil
+				})
+			}
 			continue
 		}
 		// It may have been sealed, or removed, since the rows were read.

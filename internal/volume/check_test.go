@@ -51,6 +51,19 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				tx.PutChunk(id, l)
 			})
 		}, "chunk"},
+		{"two files have one history", false, func(r *rig, _ []string) {
+			r.update(func(tx *catalog.Tx) {
+				large, _ := tx.Lookup(catalog.Root, "large")
+				row := r.attr2(tx, "large")
+				row.File = r.attr2(tx, "small").File
+				tx.PutNode(large, &row)
+			})
+		}, "/small"},
+		{"a save waits whose draft is none", false, func(r *rig, _ []string) {
+			r.update(func(tx *catalog.Tx) {
+				tx.PutSave(&catalog.Save{File: r.attr2(tx, "small").File, Order: 5, Inode: 7, Gen: 8})
+			})
+		}, "save of file"},
 		{"a name leads nowhere", false, func(r *rig, _ []string) {
 			r.update(func(tx *catalog.Tx) { tx.PutName(catalog.Root, "nothing", 999_999, catalog.TypeRegular) })
 		}, "/nothing"},

@@ -1,9 +1,7 @@
 package volume
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/disk"
 )
 
 // draftDir holds the files of unsealed bytes: <two hex digits>/<ino>.<gen>.
@@ -21,8 +20,12 @@ type draftDir struct {
 	dir  string
 	root *os.File
 
+	sync    func(path string) error // makes one draft durable
+	syncAll func() error            // makes all of them durable
+
 	mu     sync.Mutex
-	closed []string // drafts closed by their writers and not synced since
+	closed []string         // drafts closed by their writers and not synced since
+	failed map[string]error // drafts that are poisoned
 }
 
 // manyDrafts is the number of closed drafts from which on one syncfs(2) is cheaper
@@ -39,7 +42,9 @@ func openDraftDir(dir string) (*draftDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &draftDir{dir: dir, root: root}, nil
+	d := &draftDir{dir: dir, root: root}
+	d.sync, d.syncAll = d.syncFile, d.syncFS
+	return d, nil
 }
 
 func (d *draftDir) close() { d.root.Close() }
@@ -100,46 +105,16 @@ func (d *draftDir) noteRenamed(n *node) {
 	}
 }
 
-// syncClosed makes the drafts durable that were closed since it was last called.
-func (d *draftDir) syncClosed() error {
-	d.mu.Lock()
-	closed := d.closed
-	d.closed = nil
-	d.mu.Unlock()
-	if len(closed) == 0 {
-		return nil
-	}
-	if len(closed) > manyDrafts {
-		if err := unix.Syncfs(int(d.root.Fd())); err != nil {
-			return fmt.Errorf("sync drafts in %s: %w", d.dir, err)
-		}
-		return nil
-	}
-	for _, path := range closed {
-		f, err := openFile(path, os.O_RDONLY)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed, or sealed since
-		}
-		if err != nil {
-			return err
-		}
-		err = unix.Fdatasync(int(f.Fd()))
-		f.Close()
-		if err != nil {
-			return fmt.Errorf("sync draft %s: %w", path, err)
-		}
-	}
-	return nil
-}
-
 // draftFile is one file in the directory.
 type draftFile struct {
 	ino  catalog.Inode
 	gen  uint32
 	path string
+	// failed: it is the mark that says that the draft is poisoned.
+	failed bool
 }
 
-// list returns all drafts on disk; other files are reported as strange.
+// list returns all drafts on disk, and marks of poisoned ones; other files are reported as strange.
 func (d *draftDir) list() (all []draftFile, strange []string, err error) {
 	for i := range 256 {
 		shard := filepath.Join(d.dir, fmt.Sprintf("%02x", i))
@@ -149,14 +124,19 @@ func (d *draftDir) list() (all []draftFile, strange []string, err error) {
 		}
 		for _, e := range entries {
 			path := filepath.Join(shard, e.Name())
-			a, b, _ := strings.Cut(e.Name(), ".")
+			if disk.IsTemp(e.Name()) {
+				os.Remove(path) // a mark that was not finished
+				continue
+			}
+			name, failed := strings.CutSuffix(e.Name(), failedEnding)
+			a, b, _ := strings.Cut(name, ".")
 			ino, err1 := strconv.ParseUint(a, 10, 64)
 			gen, err2 := strconv.ParseUint(b, 10, 32)
 			if err1 != nil || err2 != nil || gen == 0 {
 				strange = append(strange, path)
 				continue
 			}
-			all = append(all, draftFile{catalog.Inode(ino), uint32(gen), path})
+			all = append(all, draftFile{catalog.Inode(ino), uint32(gen), strings.TrimSuffix(path, failedEnding), failed})
 		}
 	}
 	return all, strange, nil

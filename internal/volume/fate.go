@@ -9,7 +9,6 @@ type fate struct {
 	meta     catalog.Draft
 	attrs    map[string][]byte
 	detached *catalog.Draft // its draft lives on until it is sealed
-	tomb     *tomb          // what its path will remember
 }
 
 // dropLink takes one link from the node i whose name was just deleted. When it was
@@ -38,9 +37,10 @@ func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalo
 			if v.isVersion(n) {
 				d.Detached, d.File, d.Mtime = true, file, row.Mtime
 				tx.PutDraft(&d)
+				queueSave(tx, file, n.ino, d.Gen)
 				f.detached = &d
 			} else {
-				tx.DeleteDraft(n.ino, row.Gen)
+				deleteDraft(tx, n.ino, row.Gen)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalo
 // isVersion reports whether the draft of n has been closed and quiet long enough
 // to be a version, though it is not sealed yet. n.mu is held.
 func (v *Volume) isVersion(n *node) bool {
-	return n.job != nil && n.writers == 0 && n.poison == nil && !n.pristine && !v.now().Before(n.job.due)
+	return n.job != nil && n.writers == 0 && !n.pristine && !v.now().Before(n.job.due) && v.drafts.failure(n.draft) == nil
 }
 
 // finish does what remains after the transaction in which the node lost a name.

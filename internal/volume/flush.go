@@ -32,15 +32,59 @@ func (v *Volume) Sync(ctx context.Context, path string, progress func(Progress))
 	return v.cat.Sync(ctx)
 }
 
+// draftKey names a draft.
+type draftKey struct {
+	ino catalog.Inode
+	gen uint32
+}
+
 // flush hurries the jobs that there are now, of one inode or of all (0), and waits
-// until each has ended or failed.
+// until each has ended or failed. The saves of the inode's file that come before what
+// it holds belong to it.
 func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Progress)) error {
+	if only == 0 {
+		return s.await(ctx, func(*job) bool { return true }, progress)
+	}
+	var file catalog.FileID
+	s.v.cat.View(func(tx *catalog.Tx) error {
+		if row, err := tx.Node(only); err == nil {
+			file = row.File
+		}
+		return nil
+	})
+	earlier := s.v.waiting(file)
+	return s.await(ctx, func(j *job) bool { return j.n.ino == only || earlier[draftKey{j.n.ino, j.gen}] }, progress)
+}
+
+// flushFile does so for the saves of a file that no node need hold.
+func (s *sealer) flushFile(ctx context.Context, f catalog.FileID) error {
+	saves := s.v.waiting(f)
+	if len(saves) == 0 {
+		return nil
+	}
+	return s.await(ctx, func(j *job) bool { return saves[draftKey{j.n.ino, j.gen}] }, nil)
+}
+
+// waiting returns the drafts that are finished saves of a file.
+func (v *Volume) waiting(f catalog.FileID) map[draftKey]bool {
+	drafts := make(map[draftKey]bool)
+	v.cat.View(func(tx *catalog.Tx) error {
+		return tx.Saves(f, func(s *catalog.Save) bool {
+			drafts[draftKey{s.Inode, s.Gen}] = true
+			return true
+		})
+	})
+	return drafts
+}
+
+// await hurries jobs and waits until each has ended or failed.
+func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func(Progress)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer context.AfterFunc(ctx, s.wake)()
 	waiting := make(map[*job]int)
 	for j := range s.jobs {
-		if only == 0 || j.n.ino == only {
+		if which(j) {
 			waiting[j] = j.tries
 			j.mapped = false
 			s.hurryLocked(j)
@@ -51,12 +95,6 @@ func (s *sealer) flush(ctx context.Context, only catalog.Inode, progress func(Pr
 	for {
 		var failed error
 		for j, tries := range waiting {
-			if e := j.after; e != nil {
-				if _, ok := waiting[e]; !ok { // of another inode
-					waiting[e] = e.tries
-					s.hurryLocked(e)
-				}
-			}
 			switch {
 			case j.state == jobEnded:
 				delete(waiting, j)

@@ -125,11 +125,11 @@ func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
 func (h *Handle) Fsync(ctx context.Context) error {
 	n, v := h.n, h.v
 	n.mu.Lock()
-	f, changes, durable, poison := n.file, n.changes, n.durable, n.poison
+	f, draft, changes, durable := n.file, n.draft, n.changes, n.durable
 	dirty := n.draft != "" && f != nil
 	n.mu.Unlock()
-	if poison != nil {
-		return poison
+	if err := v.drafts.failure(draft); err != nil {
+		return err
 	}
 	synced := make(chan error, 1)
 	if changes != durable {
@@ -137,19 +137,19 @@ func (h *Handle) Fsync(ctx context.Context) error {
 	} else {
 		synced <- v.cat.Err()
 	}
-	var err error
 	if dirty {
-		if err = unix.Fdatasync(int(f.Fd())); err != nil {
-			err = fmt.Errorf("fsync draft %s: %w: what was written since the last fsync may be lost; save it again under another name", f.Name(), err)
+		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+			if err := v.drafts.fail(draft, err); err != nil {
+				v.log.Error("a failed fsync is forgotten when the drive stops", "err", err)
+			}
 		}
 	}
 	err2 := <-synced
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if err != nil {
-		n.poison = err
+	if err := v.drafts.failure(draft); err != nil { // of this one, or of the group commit
 		return err
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if err2 == nil && n.durable < changes {
 		n.durable = changes
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -84,8 +85,8 @@ func (v *Volume) everNamed(dirs []catalog.Inode, name string) (all []catalog.Ino
 	return all
 }
 
-// Log returns the versions of the file at a path, oldest first; then, if the file
-// holds a save that is not sealed yet, that save with number 0.
+// Log returns the versions of the file at a path, oldest first; then, with number 0,
+// the saves that are not sealed yet, or wait for one that is not.
 func (v *Volume) Log(ctx context.Context, p string) ([]VersionInfo, error) {
 	dir, name, a, err := v.versioned(p)
 	if err != nil {
@@ -108,29 +109,60 @@ func (v *Volume) Log(ctx context.Context, p string) ([]VersionInfo, error) {
 			return nil, err
 		}
 	}
-	now, err := v.Lookup(dir, name)
-	if err != nil {
-		return list, nil // deleted: no version is current
+	var now *Attr
+	if there, err := v.Lookup(dir, name); err == nil { // otherwise it is deleted, and no version is current
+		now = &there
 	}
-	if now.Gen == 0 {
-		for k := range list {
-			list[k].Current = list[k].Seq == uint32(now.Seq)
+	return append(list, v.unnumbered(a.File, now, list)...), nil
+}
+
+// unnumbered returns the saves of a file that are no versions yet, and marks the one,
+// or the version in list, that the node now holds; nil: no node does.
+func (v *Volume) unnumbered(f catalog.FileID, now *Attr, list []VersionInfo) (waiting []VersionInfo) {
+	add := func(ver catalog.Version, note string) {
+		info := describe(&ver)
+		if ver.Content.IsZero() {
+			info.Content = ""
 		}
-		return list, nil
+		info.Note = note
+		waiting = append(waiting, info)
 	}
-	draft := VersionInfo{Time: now.Mtime.Time(), Size: now.Size, Current: true, Note: "not sealed yet"}
+	draft := func(tx *catalog.Tx, i catalog.Inode, gen uint32, mtime catalog.Time, size int64) {
+		if d, err := tx.Draft(i, gen); err == nil {
+			add(catalog.Version{Mtime: mtime, Size: size, UID: d.UID, GID: d.GID, Program: d.Program}, "not sealed yet")
+		}
+	}
 	v.cat.View(func(tx *catalog.Tx) error {
-		if d, err := tx.Draft(now.Ino, now.Gen); err == nil {
-			draft.UID, draft.Author, draft.Program = d.UID, UserName(d.UID), d.Program
+		tx.Saves(f, func(s *catalog.Save) bool {
+			if s.Sealed() {
+				add(s.Version, "sealed, and an earlier save is not yet")
+			} else if st, err := os.Stat(v.drafts.path(s.Inode, s.Gen)); err == nil {
+				draft(tx, s.Inode, s.Gen, catalog.TimeOf(st.ModTime()), st.Size())
+			}
+			return true
+		})
+		if now != nil && now.Gen != 0 {
+			draft(tx, now.Ino, now.Gen, now.Mtime, now.Size)
 		}
 		return nil
 	})
-	return append(list, draft), nil
+	switch {
+	case now == nil:
+	case now.Gen != 0 || now.Seq == 0:
+		if len(waiting) > 0 {
+			waiting[len(waiting)-1].Current = true
+		}
+	default:
+		for k := range list {
+			list[k].Current = list[k].Seq == uint32(now.Seq)
+		}
+	}
+	return waiting
 }
 
 func describe(ver *catalog.Version) VersionInfo {
 	return VersionInfo{Seq: uint32(ver.Seq), Time: ver.Mtime.Time(), Sealed: ver.Sealed.Time(), Size: ver.Size,
-		UID: ver.UID, Author: UserName(ver.UID), Program: ver.Program, Content: ver.Content.String(), Note: ver.Note}
+		UID: ver.UID, Author: userName(ver.UID), Program: ver.Program, Content: ver.Content.String(), Note: ver.Note}
 }
 
 // pick returns the version that a request means.
@@ -165,7 +197,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 		return res, err
 	}
 	if r.UID != 0 && r.UID != a.UID {
-		return res, fmt.Errorf("%s belongs to %s: %w", r.Path, UserName(a.UID), ErrPerm)
+		return res, fmt.Errorf("%s belongs to %s: %w", r.Path, userName(a.UID), ErrPerm)
 	}
 	ver, err := v.pick(a.File, &r)
 	if err != nil {
@@ -198,7 +230,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 	case exists && !target.IsRegular():
 		return res, fmt.Errorf("%s: %w", res.Path, ErrIsDir)
 	case exists && r.UID != 0 && r.UID != target.UID:
-		return res, fmt.Errorf("%s belongs to %s: %w", res.Path, UserName(target.UID), ErrPerm)
+		return res, fmt.Errorf("%s belongs to %s: %w", res.Path, userName(target.UID), ErrPerm)
 	case !exists:
 		if err := v.mayCreate(dir, &r); err != nil {
 			return res, fmt.Errorf("%s: %w", res.Path, err)
@@ -210,7 +242,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 				return res, fmt.Errorf("%s: %w", res.Path, err)
 			}
 		}
-		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil {
+		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil && v.drafts.failure(v.drafts.path(target.Ino, target.Gen)) == nil {
 			return res, err
 		}
 		if target, err = v.Lookup(dir, name); err != nil {
@@ -219,17 +251,28 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 		if target.Gen == 0 && target.Content == ver.Content {
 			return res, nil
 		}
+	} else if err := v.sealer.flushFile(ctx, a.File); err != nil { // the saves before it have their numbers first
+		return res, err
 	}
 	res.Changed = true
 	if r.DryRun {
 		return res, nil
 	}
 	seq, err := v.restore(dir, name, &target, exists, &ver, &a, &r)
-	res.NewSeq = uint32(seq)
-	if err == nil {
-		err = v.cat.Sync(ctx)
+	if err != nil {
+		return res, err
 	}
-	return res, err
+	if err := v.cat.Sync(ctx); err != nil {
+		return res, err
+	}
+	if seq == 0 { // a save came in between, and has to be sealed first
+		if now, err := v.Lookup(dir, name); err == nil && v.sealer.flush(ctx, now.Ino, nil) == nil {
+			now, _ = v.Lookup(dir, name)
+			seq = now.Seq
+		}
+	}
+	res.NewSeq = uint32(seq)
+	return res, nil
 }
 
 // mayCreate reports whether the requester may make a name in a directory.
@@ -238,7 +281,7 @@ func (v *Volume) mayCreate(dir catalog.Inode, r *RestoreRequest) error {
 	if err != nil {
 		return err
 	}
-	if !May(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
+	if !may(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
 		return ErrAccess
 	}
 	return nil
@@ -259,14 +302,13 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 		}
 	}()
 	now := v.timeNow()
-	note := fmt.Sprintf("restored from version %d", ver.Seq)
-	if r.To != "" {
-		note += " of " + r.Path
-	}
 	add := func(tx *catalog.Tx, row *catalog.Node, f catalog.FileID, hint catalog.Seq) {
-		seq = tx.LastSeq(f, hint) + 1
-		tx.PutVersion(&catalog.Version{File: f, Seq: seq, Content: ver.Content, Size: ver.Size, Mtime: now, Saved: now, Sealed: now,
-			Epoch: tx.Epoch(), UID: r.UID, GID: r.GID, Program: "rdfs restore", Note: note})
+		note := fmt.Sprintf("restored from version %d", ver.Seq)
+		if f != ver.File {
+			note += " of " + r.Path
+		}
+		seq = v.record(tx, catalog.Version{File: f, Content: ver.Content, Size: ver.Size, Mtime: now, Saved: now, Sealed: now,
+			UID: r.UID, GID: r.GID, Program: "rdfs restore", Note: note}, hint)
 		row.File, row.Seq, row.Content, row.Size = f, seq, ver.Content, ver.Size
 		row.Mtime, row.Ctime = now, now
 	}
@@ -298,10 +340,13 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 			if err != nil {
 				return notExist(err)
 			}
+			if old.Nlink > 1 { // the history would be that of two files
+				return fmt.Errorf("it is open and has other names: close it first, or restore with --to: %w", ErrBusy)
+			}
 			row.Mode, row.UID, row.GID, f, hint = old.Mode, old.UID, old.GID, old.File, old.Seq
 			tx.DeleteNameBy(dir, name, r.UID)
 			lost = v.dropLink(tx, nodes[cur], &old, now, old.File)
-		case r.To != "":
+		case r.To != "" || hasHolder(tx, f): // it moved, and took its history along
 			f, hint = catalog.FileID(i), 0
 			tx.At(ver.Epoch).Attrs(ver.File, func(key string, value []byte) bool { tx.PutAttr(f, key, value); return true })
 		default: // it was deleted: its attributes come back with it
@@ -318,6 +363,9 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 	}
 	return seq, err
 }
+
+// hasHolder reports whether a node has the history now.
+func hasHolder(tx *catalog.Tx, f catalog.FileID) bool { _, held := tx.Holder(f); return held }
 
 // Seal makes what a file holds now a version, also while it is open for writing,
 // and returns the newest version. A copy of an open file is taken; what a program

@@ -20,50 +20,41 @@ const inheritFor = 60 * time.Second
 
 // inherit returns the file id and the last version number that a node has under a
 // name that does not exist now. If the name was taken away lately it continues the
-// file that was there: its history, and its attributes unless row has its own.
+// file that was there: its history, and its attributes unless row has its own. A
+// history that another node holds is never given.
 func (v *Volume) inherit(tx *catalog.Tx, dir catalog.Inode, name string, i catalog.Inode, row *catalog.Node) (catalog.FileID, catalog.Seq) {
-	own := row.File
+	own, seq := row.File, row.Seq
 	if own == 0 {
 		own = catalog.FileID(i)
+	} else if holder, held := tx.Holder(own); held && holder != i {
+		own, seq = catalog.FileID(tx.NewInode()), 0 // it was given away while the node had no name
 	}
-	if t, ok := v.tombs.take(dir, name, v.timeNow()); ok && t.ino != i {
+	now := v.timeNow()
+	t, ok := v.tombs.take(dir, name, now)
+	if !ok {
+		t, ok = lastTomb(tx, dir, name, now)
+	}
+	if !ok || t.ino == i || t.kind == tombMoved {
+		return own, seq
+	}
+	holder, held := tx.Holder(t.file)
+	switch {
+	case !held: // the attributes went with the name; they come back with it
 		for key, value := range t.attrs {
 			if _, err := tx.Attr(t.file, key); err != nil {
 				tx.PutAttr(t.file, key, value)
 			}
 		}
 		return t.file, t.seq
-	}
-	old, died, ok := tx.LastAt(dir, name, tx.Since(v.timeNow()-catalog.Time(inheritFor)))
-	if !ok || old == i {
-		return own, row.Seq
-	}
-	if closed, err := tx.EpochTime(died); err == nil && closed < v.timeNow()-catalog.Time(inheritFor) {
-		return own, row.Seq // Since is not exact when little happens
-	}
-	was, err := tx.At(died - 1).Node(old)
-	if err != nil || !was.IsRegular() {
-		return own, row.Seq
-	}
-	if heir, err := tx.Node(old); err == nil {
-		// The old inode lives on under another name.
-		if heir.File != was.File {
-			return own, row.Seq // and has already been given another history
+	case t.kind == tombBackup && holder == t.ino && onlyBackup(tx, holder, name):
+		heir, err := tx.Node(holder)
+		if err != nil {
+			return own, seq
 		}
-		if !onlyBackup(tx, old, name) {
-			return own, row.Seq // it was renamed for good and took its history along
-		}
-		v.split(tx, old, &heir)
-		return was.File, was.Seq
+		v.split(tx, holder, &heir)
+		return t.file, t.seq
 	}
-	// The attributes went with the name; they come back with it.
-	tx.At(died-1).Attrs(was.File, func(key string, value []byte) bool {
-		if _, err := tx.Attr(was.File, key); err != nil {
-			tx.PutAttr(was.File, key, value)
-		}
-		return true
-	})
-	return was.File, was.Seq
+	return own, seq
 }
 
 // adopt makes the node i, whose row is given, continue the file that it replaces:
@@ -94,10 +85,11 @@ func adopt(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, file catalog.File
 	row.File, row.Seq = file, tx.LastSeq(file, seq)
 }
 
-// lastName looks at the name that is left to the node i after name was removed:
+// lastName looks at the name that is left to the node n after name was removed:
 // link(2) and unlink(2) are a rename in two steps, and continue what was under the
-// name that is left.
-func (v *Volume) lastName(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, name string) {
+// name that is left. n.mu is held.
+func (v *Volume) lastName(tx *catalog.Tx, n *node, row *catalog.Node, name string) {
+	i := n.ino
 	var left catalog.Name
 	tx.Names(i, func(n catalog.Name) bool { left = n; return false })
 	if isBackup(name, left.Name) {
@@ -109,7 +101,7 @@ func (v *Volume) lastName(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, na
 	}
 	from, fromSeq := row.File, row.Seq
 	adopt(tx, i, row, file, seq)
-	v.commitMoved(tx, row, from, fromSeq)
+	v.bring(tx, n, row, from, fromSeq)
 	tx.PutNode(i, row)
 }
 
@@ -122,49 +114,69 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 	if row.Gen != 0 {
 		if d, err := tx.Draft(i, row.Gen); err == nil {
 			d.File = file
-			if v.timeNow()-row.Mtime >= catalog.Time(v.o.SealAfter) {
-				v.also(&d, old)
+			if v.sealer.rested(i) {
+				also(tx, &d, old)
 			}
 			tx.PutDraft(&d)
 		}
 	}
-	if last, err := tx.Version(old, row.Seq); err == nil && row.Seq != 0 {
-		last.File, last.Seq, last.Epoch = file, 1, tx.Epoch()
-		last.Note = "copy kept by a program that saves by renaming"
-		tx.PutVersion(&last)
-		row.Seq = 1
+	ver, ok := versionOf(tx, old, row.Seq, row.Content)
+	row.Seq = 0
+	if ok {
+		ver.File, ver.Note = file, "copy kept by a program that saves by renaming"
+		row.Seq = v.record(tx, ver, 0)
 	}
 	row.File = file
 	tx.PutNode(i, row)
 }
 
 // also makes the bytes of a draft that moved away from the path of a file a version
-// of that file, too: they are a finished save of it that could not be sealed yet.
-func (v *Volume) also(d *catalog.Draft, old catalog.FileID) {
+// of that file, too: they are a finished save of it that could not be sealed yet. The
+// caller writes d.
+func also(tx *catalog.Tx, d *catalog.Draft, old catalog.FileID) {
 	if d.Also == 0 {
 		d.Also = old
-		v.sealer.saves.move(old, d.Inode)
+		queueSave(tx, old, d.Inode, d.Gen)
+	}
+}
+
+// bring sees to it that what the node n holds, and brings under the path of another
+// file than before, becomes a version of that file; and that a finished save which
+// moves away before it is sealed stays one of the file that it leaves. n.mu is held.
+func (v *Volume) bring(tx *catalog.Tx, n *node, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq) {
+	v.leave(tx, n, row, from)
+	v.arrive(tx, n, row, from, fromSeq)
+}
+
+func (v *Volume) leave(tx *catalog.Tx, n *node, row *catalog.Node, from catalog.FileID) {
+	if row.Gen == 0 || !v.isVersion(n) {
+		return
+	}
+	if d, err := tx.Draft(n.ino, row.Gen); err == nil {
+		also(tx, &d, from)
+		tx.PutDraft(&d)
+	}
+}
+
+func (v *Volume) arrive(tx *catalog.Tx, n *node, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq) {
+	if row.Gen == 0 || n.pristine && n.writers == 0 {
+		v.commitMoved(tx, row, from, fromSeq)
 	}
 }
 
 // commitMoved records the sealed content that a node brings under another file's
 // path as that file's next version, if it differs from the last one.
 func (v *Volume) commitMoved(tx *catalog.Tx, row *catalog.Node, from catalog.FileID, fromSeq catalog.Seq) {
-	if row.Content.IsZero() || row.Gen != 0 {
-		return // the draft becomes the version when it is sealed
-	}
-	row.Seq = tx.LastSeq(row.File, row.Seq)
-	if last, err := tx.Version(row.File, row.Seq); err == nil && last.Content == row.Content {
+	if row.Content.IsZero() {
 		return
 	}
 	now := v.timeNow()
-	nv := catalog.Version{File: row.File, Seq: row.Seq + 1, Content: row.Content, Size: row.Size, Mtime: row.Mtime,
-		Saved: now, Sealed: now, Epoch: tx.Epoch(), UID: row.UID, GID: row.GID}
-	if v, err := tx.Version(from, fromSeq); err == nil {
-		nv.UID, nv.GID, nv.Program = v.UID, v.GID, v.Program
+	nv := catalog.Version{File: row.File, Content: row.Content, Size: row.Size, Mtime: row.Mtime,
+		Saved: now, Sealed: now, UID: row.UID, GID: row.GID}
+	if ver, ok := versionOf(tx, from, fromSeq, row.Content); ok {
+		nv.UID, nv.GID, nv.Program = ver.UID, ver.GID, ver.Program
 	}
-	tx.PutVersion(&nv)
-	row.Seq = nv.Seq
+	row.Seq = v.record(tx, nv, row.Seq)
 }
 
 // onlyBackup reports whether all names of i are backup names of name.

@@ -217,10 +217,13 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 		row.Nlink++
 		row.Ctime = max(now, row.Ctime)
 		if o := n.orphan; o != nil {
+			from, fromSeq := row.File, row.Seq
 			row.File, row.Seq = v.inherit(tx, dir, name, i, &row)
-			o.meta.File = row.File
+			o.meta.File, o.meta.Also = row.File, 0
 			if row.Gen != 0 {
 				tx.PutDraft(&o.meta)
+			} else { // others may have saved under the name, or under the one it had
+				v.commitMoved(tx, &row, from, fromSeq)
 			}
 			for k, val := range o.attrs {
 				tx.PutAttr(row.File, k, val)
@@ -346,21 +349,18 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode, who Cal
 		}
 		tx.DeleteNameBy(dir, name, who.UID)
 		fate = v.dropLink(tx, n, &row, now, row.File)
+		if row.IsRegular() {
+			v.tombs.put(dir, name, newTomb(tx, name, i, &row, fate.gone, now))
+		}
 		if fate.gone {
-			if row.IsRegular() {
-				fate.tomb = newTomb(tx, i, &row, now)
-			}
 			tx.DeleteAttrs(row.File)
 		} else if row.Nlink == 1 && row.IsRegular() {
-			v.lastName(tx, i, &row, name)
+			v.lastName(tx, n, &row, name)
 		}
 		touch(tx, dir, &p, now)
 		return nil
 	})
 	if err == nil {
-		if fate.tomb != nil {
-			v.tombs.put(dir, name, fate.tomb)
-		}
 		v.finish(n, fate)
 	}
 	v.logHeld(dir, err)

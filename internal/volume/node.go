@@ -38,7 +38,6 @@ type node struct {
 	over     overlay
 	pristine bool   // the draft holds the row's sealed content, byte for byte
 	copied   copied // the draft is a copy of a sealed content
-	poison   error  // an fsync of this draft failed
 	changes  int    // counts what must be durable before an fsync of the node returns
 	durable  int    // the value of changes that is durable
 

@@ -220,6 +220,7 @@ func (v *Volume) openDraft(n *node, row *catalog.Node) error {
 		f.Close()
 		return err
 	}
-	n.file, n.seen = f, s
+	n.file = f
+	n.note(s) // a mapping may have outlived the last writer
 	return nil
 }

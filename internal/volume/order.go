@@ -1,174 +1,178 @@
 package volume
 
 import (
-	"container/heap"
-	"errors"
-	"slices"
-	"sync"
-	"syscall"
-
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
-// Versions of a file are numbered in the order of its saves. As a rule a file has
-// one draft at a time, and nothing needs to be done. But when a program saves anew
-// before the sealer came to the last save (the store is slow, or fails), several
-// drafts are on their way to one file. Then the later ones are parked until the
-// earlier ones have ended.
+// Versions of a file are numbered in the order of its saves, and the newest is what
+// the path holds. As a rule a file has one draft at a time, and nothing needs to be
+// done. But a program may save anew before the last save is sealed (the store is
+// slow, or fails), or move sealed content over it. Then the finished saves stand in
+// the catalog's table of saves, in their order. They are sealed in any order; what is
+// sealed and has an unsealed one before it waits there for its number, and the node
+// that holds it says version 0.
 
-// saves knows the jobs that other jobs have to wait for.
-type saves struct {
-	// Guarded by sealer.mu.
-	of   map[catalog.FileID][]*job // finished saves that no node has any more, oldest first
-	live map[catalog.Inode]*job    // of the drafts that nodes have
-
-	mu    sync.Mutex                       // taken last: inside a transaction of the catalog
-	moved map[catalog.FileID]catalog.Inode // file -> node whose draft is a save of it, too (Draft.Also)
+// queueSave gives the draft of a node, a finished save of f that f's path has left,
+// its place behind the saves of f that wait.
+func queueSave(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen uint32) {
+	tx.PutSave(&catalog.Save{File: f, Order: uint64(tx.NewInode()), Inode: i, Gen: gen})
 }
 
-func (s *saves) init() {
-	s.of = make(map[catalog.FileID][]*job)
-	s.live = make(map[catalog.Inode]*job)
-	s.moved = make(map[catalog.FileID]catalog.Inode)
-}
-
-// move notes that the draft of i is a save of the file that it left.
-func (s *saves) move(f catalog.FileID, i catalog.Inode) {
-	s.mu.Lock()
-	s.moved[f] = i
-	s.mu.Unlock()
-}
-
-// finished notes the job of a draft that no node has any more. sealer.mu is held.
-func (s *saves) finished(j *job) {
-	if s.live[j.n.ino] == j {
-		delete(s.live, j.n.ino)
-	}
-	for _, f := range []catalog.FileID{j.detached.File, j.detached.Also} {
-		if f != 0 {
-			s.of[f] = append(s.of[f], j)
+// placeOf returns the place of a draft among the saves of f that wait, 0 if it has
+// none, and whether any save waits.
+func placeOf(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen uint32) (order uint64, any bool) {
+	tx.Saves(f, func(s *catalog.Save) bool {
+		any = true
+		if s.Inode == i && s.Gen == gen {
+			order = s.Order
 		}
-	}
-}
-
-// ended forgets a job. sealer.mu is held.
-func (s *saves) ended(j *job) {
-	if s.live[j.n.ino] == j {
-		delete(s.live, j.n.ino)
-	}
-	if j.detached == nil {
-		return
-	}
-	for _, f := range []catalog.FileID{j.detached.File, j.detached.Also} {
-		list := slices.DeleteFunc(s.of[f], func(x *job) bool { return x == j })
-		if s.of[f] = list; len(list) == 0 {
-			delete(s.of, f)
-		}
-	}
-}
-
-// before returns a job that has to end before j may make a version of f, or nil.
-// sealer.mu is held.
-func (s *saves) before(j *job, f catalog.FileID) *job {
-	list := s.of[f]
-	if k := slices.Index(list, j); k >= 0 {
-		list = list[:k]
-	}
-	for _, e := range slices.Backward(list) {
-		if e != j && e.waitFor(j) {
-			return e
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i, ok := s.moved[f]
-	if !ok {
-		return nil
-	}
-	e := s.live[i]
-	switch {
-	case e == nil:
-		delete(s.moved, f)
-	case e != j && e.waitFor(j):
-		return e
-	}
-	return nil
-}
-
-// waitFor reports whether j may wait for e: not when e waits for j, and not when the
-// bytes of e cannot be read.
-func (e *job) waitFor(j *job) bool {
-	if e.unreadable() {
-		return false
-	}
-	for x := e; x != nil; x = x.after {
-		if x == j {
-			return false
-		}
-	}
-	return true
-}
-
-func (e *job) unreadable() bool {
-	return e.tries > 2 && (errors.Is(e.err, syscall.EIO) || errors.Is(e.err, syscall.ENOENT))
-}
-
-// inOrder parks those of the jobs, which are running, that have to wait for others,
-// and returns the rest.
-func (s *sealer) inOrder(jobs []*job) []*job {
-	s.mu.Lock()
-	s.saves.mu.Lock()
-	easy := len(s.saves.of) == 0 && len(s.saves.moved) == 0
-	s.saves.mu.Unlock()
-	s.mu.Unlock()
-	if easy {
-		return jobs
-	}
-	files := make([]catalog.FileID, len(jobs))
-	s.v.cat.View(func(tx *catalog.Tx) error {
-		for k, j := range jobs {
-			if row, err := tx.Node(j.n.ino); err == nil {
-				files[k] = row.File
-			}
-		}
-		return nil
+		return order == 0
 	})
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	ready := jobs[:0]
-	for k, j := range jobs {
-		var e *job
-		switch {
-		case j.state != jobRunning || j.committed:
-		case j.detached == nil:
-			e = s.saves.before(j, files[k])
-		default:
-			if e = s.saves.before(j, j.detached.File); e == nil && j.detached.Also != 0 {
-				e = s.saves.before(j, j.detached.Also)
+	return order, any
+}
+
+// sealedSave returns the version that the sealed bytes of a draft are of a file, but
+// for its number.
+func (v *Volume) sealedSave(d *catalog.Draft, f catalog.FileID, m *blob.Manifest, mtime catalog.Time) catalog.Version {
+	now := v.timeNow()
+	saved := mtime
+	if saved < d.Opened || saved > now { // somebody set the time, as rsync does
+		saved = now
+	}
+	return catalog.Version{File: f, Content: m.ID, Size: m.Size, Mtime: mtime, Saved: saved, Sealed: now,
+		UID: d.UID, GID: d.GID, Program: d.Program}
+}
+
+// record makes ver the next version of its file, and returns its number; or 0 if
+// it has to wait for saves that were finished before. hint is a number near the last
+// one, or 0.
+func (v *Volume) record(tx *catalog.Tx, ver catalog.Version, hint catalog.Seq) catalog.Seq {
+	return v.recordAt(tx, ver, hint, 0, 0)
+}
+
+// recordAt does so for the draft of a node, which may have its place already.
+func (v *Volume) recordAt(tx *catalog.Tx, ver catalog.Version, hint catalog.Seq, i catalog.Inode, gen uint32) catalog.Seq {
+	order, waiting := uint64(0), false
+	if i != 0 {
+		order, waiting = placeOf(tx, ver.File, i, gen)
+	} else {
+		_, waiting = placeOf(tx, ver.File, 0, 1)
+	}
+	switch {
+	case !waiting:
+		return number(tx, ver, hint)
+	case order == 0:
+		order = uint64(tx.NewInode())
+	}
+	tx.PutSave(&catalog.Save{File: ver.File, Order: order, Version: ver})
+	return settleSaves(tx, ver.File)
+}
+
+// number gives a version the number after the last one of its file. When the content
+// is that of the last version there is no new one, unless a note says that somebody
+// asked for it.
+func number(tx *catalog.Tx, ver catalog.Version, hint catalog.Seq) catalog.Seq {
+	last := tx.LastSeq(ver.File, hint)
+	if last != 0 {
+		if p, err := tx.Version(ver.File, last); err == nil && p.Content == ver.Content && ver.Note == "" {
+			return last
+		}
+	}
+	ver.Seq, ver.Epoch = last+1, tx.Epoch()
+	tx.PutVersion(&ver)
+	return ver.Seq
+}
+
+// settleSaves makes versions of the saves of f up to the first one that still has to
+// be sealed. It returns the number of the last one, or 0 if some still wait.
+func settleSaves(tx *catalog.Tx, f catalog.FileID) (seq catalog.Seq) {
+	var ready []catalog.Save
+	waiting := false
+	tx.Saves(f, func(s *catalog.Save) bool {
+		if !s.Sealed() {
+			if _, err := tx.Draft(s.Inode, s.Gen); err == nil {
+				waiting = true
+				return false
 			}
 		}
-		if e == nil {
-			ready = append(ready, j)
+		ready = append(ready, *s)
+		return true
+	})
+	for k := range ready {
+		s := &ready[k]
+		tx.DeleteSave(f, s.Order)
+		if s.Sealed() {
+			seq = number(tx, s.Version, seq)
+		}
+	}
+	if waiting || seq == 0 {
+		return 0
+	}
+	if i, held := tx.Holder(f); held {
+		row, err := tx.Node(i)
+		last, err2 := tx.Version(f, seq)
+		if err == nil && err2 == nil && row.Content == last.Content && row.Seq != seq {
+			row.Seq = seq
+			tx.PutNode(i, &row)
+		}
+	}
+	return seq
+}
+
+// dropSaves takes a draft, which will not become a version, out of the saves that wait.
+func dropSaves(tx *catalog.Tx, d *catalog.Draft) {
+	files := []catalog.FileID{d.Also}
+	if d.Detached && d.File != d.Also {
+		files = append(files, d.File)
+	}
+	for _, f := range files {
+		if f == 0 {
 			continue
 		}
-		j.state, j.after = jobParked, e
-		e.parked = append(e.parked, j)
-		s.running--
-		if j.urgent {
-			s.hurryLocked(e)
+		for {
+			order, _ := placeOf(tx, f, d.Inode, d.Gen)
+			if order == 0 {
+				break
+			}
+			tx.DeleteSave(f, order)
 		}
+		settleSaves(tx, f)
 	}
-	s.changed.Broadcast()
-	return ready
 }
 
-// unpark queues the jobs that waited for j. s.mu is held.
-func (s *sealer) unpark(j *job) {
-	for _, p := range j.parked {
-		if p.state == jobParked && p.after == j {
-			p.state, p.after = jobQueued, nil
-			heap.Push(&s.queue, p)
-		}
+// deleteDraft removes the row of a draft, and what waits for it goes on.
+func deleteDraft(tx *catalog.Tx, i catalog.Inode, gen uint32) {
+	d, err := tx.Draft(i, gen)
+	tx.DeleteDraft(i, gen)
+	if err == nil && (d.Detached || d.Also != 0) {
+		dropSaves(tx, &d)
 	}
-	j.parked = nil
+}
+
+// moveSaves gives the places of a draft to another generation of it.
+func moveSaves(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen, to uint32) {
+	for f != 0 {
+		order, _ := placeOf(tx, f, i, gen)
+		if order == 0 {
+			return
+		}
+		tx.PutSave(&catalog.Save{File: f, Order: order, Inode: i, Gen: to})
+	}
+}
+
+// versionOf returns the version of file f whose content a node holds sealed, also
+// when it waits for its number.
+func versionOf(tx *catalog.Tx, f catalog.FileID, seq catalog.Seq, content blob.ID) (ver catalog.Version, ok bool) {
+	if seq != 0 {
+		ver, err := tx.Version(f, seq)
+		return ver, err == nil && ver.Content == content
+	}
+	tx.Saves(f, func(s *catalog.Save) bool {
+		if s.Sealed() && s.Version.Content == content {
+			ver, ok = s.Version, true
+		}
+		return true
+	})
+	return ver, ok
 }

@@ -39,8 +39,6 @@ type job struct {
 	mapped   bool           // the last try found the draft mapped for writing
 	detached *catalog.Draft // set when the node has gone on without this draft
 	index    int            // in the heap
-	after    *job           // while parked: it must end first
-	parked   []*job         // that wait for this one
 }
 
 type jobState int
@@ -48,7 +46,6 @@ type jobState int
 const (
 	jobQueued jobState = iota
 	jobRunning
-	jobParked  // another save of the same file comes first
 	jobDropped // nobody wants the result any more
 	jobEnded
 )
@@ -71,17 +68,43 @@ type sealer struct {
 	bytes   int64             // of these
 	running int
 	stopped bool
-	saves   saves
 	slow    map[catalog.FileID]time.Duration // how long the last seal took, if long
+
+	// live has the jobs of drafts that nodes have. Its lock is taken last: inside a
+	// transaction of the catalog, too.
+	liveMu sync.Mutex
+	live   map[catalog.Inode]*job
 
 	wg sync.WaitGroup
 }
 
 func newSealer(v *Volume) *sealer {
-	s := &sealer{v: v, jobs: make(map[*job]struct{}), slow: make(map[catalog.FileID]time.Duration)}
+	s := &sealer{v: v, jobs: make(map[*job]struct{}), slow: make(map[catalog.FileID]time.Duration), live: make(map[catalog.Inode]*job)}
 	s.changed = sync.NewCond(&s.mu)
-	s.saves.init()
 	return s
+}
+
+func (s *sealer) setLive(j *job) {
+	s.liveMu.Lock()
+	s.live[j.n.ino] = j
+	s.liveMu.Unlock()
+}
+
+func (s *sealer) notLive(j *job) {
+	s.liveMu.Lock()
+	if s.live[j.n.ino] == j {
+		delete(s.live, j.n.ino)
+	}
+	s.liveMu.Unlock()
+}
+
+// rested reports whether the draft of a node has been closed and quiet long enough to
+// be a version, as isVersion does, without the node's lock.
+func (s *sealer) rested(i catalog.Inode) bool {
+	s.liveMu.Lock()
+	defer s.liveMu.Unlock()
+	j := s.live[i]
+	return j != nil && !s.v.now().Before(j.due)
 }
 
 // schedule queues the draft of n, whose last writer has just gone. n.mu is held.
@@ -110,10 +133,8 @@ func (s *sealer) add(j *job) {
 	s.mu.Lock()
 	s.jobs[j] = struct{}{}
 	s.bytes += j.size
-	if j.detached != nil {
-		s.saves.finished(j)
-	} else {
-		s.saves.live[j.n.ino] = j
+	if j.detached == nil {
+		s.setLive(j)
 	}
 	heap.Push(&s.queue, j)
 	s.changed.Broadcast()
@@ -124,7 +145,7 @@ func (s *sealer) add(j *job) {
 func (s *sealer) detach(j *job, d *catalog.Draft) {
 	s.mu.Lock()
 	j.detached = d
-	s.saves.finished(j)
+	s.notLive(j)
 	s.mu.Unlock()
 }
 
@@ -132,12 +153,10 @@ func (s *sealer) detach(j *job, d *catalog.Draft) {
 func (s *sealer) drop(j *job) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.notLive(j)
 	switch j.state {
 	case jobQueued:
 		heap.Remove(&s.queue, j.index)
-		s.end(j)
-	case jobParked:
-		j.after = nil
 		s.end(j)
 	case jobRunning:
 		j.state = jobDropped
@@ -148,8 +167,7 @@ func (s *sealer) drop(j *job) {
 func (s *sealer) end(j *job) {
 	j.state = jobEnded
 	delete(s.jobs, j)
-	s.saves.ended(j)
-	s.unpark(j)
+	s.notLive(j)
 	s.bytes -= j.size
 	close(j.done)
 	s.changed.Broadcast()
@@ -166,11 +184,8 @@ func (s *sealer) hurry(j *job) {
 
 func (s *sealer) hurryLocked(j *job) {
 	j.urgent, j.retry = true, time.Time{}
-	switch j.state {
-	case jobQueued:
+	if j.state == jobQueued {
 		heap.Fix(&s.queue, j.index)
-	case jobParked:
-		s.hurryLocked(j.after)
 	}
 }
 

@@ -1,12 +1,10 @@
 package volume
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -24,13 +22,18 @@ func (v *Volume) recover() error {
 	for _, path := range strange {
 		v.log.Warn("a file in the drafts directory is not a draft; it is left alone", "path", path)
 	}
-	type key struct {
-		ino catalog.Inode
-		gen uint32
-	}
-	onDisk := make(map[key]draftFile, len(files))
+	onDisk := make(map[draftKey]draftFile, len(files))
 	for _, f := range files {
-		onDisk[key{f.ino, f.gen}] = f
+		if f.failed {
+			v.drafts.failedBefore(f.path)
+		} else {
+			onDisk[draftKey{f.ino, f.gen}] = f
+		}
+	}
+	for _, f := range files {
+		if _, ok := onDisk[draftKey{f.ino, f.gen}]; f.failed && !ok {
+			v.drafts.pardon(f.path)
+		}
 	}
 	var drafts []catalog.Draft
 	err = v.cat.View(func(tx *catalog.Tx) error {
@@ -39,21 +42,10 @@ func (v *Volume) recover() error {
 	if err != nil {
 		return err
 	}
-	// Versions are numbered in the order in which they are sealed: finished saves that
-	// the path has left behind come before what it holds now.
-	slices.SortStableFunc(drafts, func(a, b catalog.Draft) int {
-		if a.Detached != b.Detached {
-			if a.Detached {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Compare(a.Opened, b.Opened)
-	})
 	for k := range drafts {
 		d := &drafts[k]
-		f, ok := onDisk[key{d.Inode, d.Gen}]
-		delete(onDisk, key{d.Inode, d.Gen})
+		f, ok := onDisk[draftKey{d.Inode, d.Gen}]
+		delete(onDisk, draftKey{d.Inode, d.Gen})
 		if err := v.takeUp(d, f, ok); err != nil {
 			return err
 		}
@@ -80,9 +72,9 @@ func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
 	if !current && !d.Detached {
 		v.log.Warn("a draft that no file refers to is dropped", "inode", d.Inode, "gen", d.Gen)
 		if found {
-			os.Remove(f.path)
+			v.drafts.remove(f.path)
 		}
-		return v.cat.Update(func(tx *catalog.Tx) error { tx.DeleteDraft(d.Inode, d.Gen); return nil })
+		return v.cat.Update(func(tx *catalog.Tx) error { deleteDraft(tx, d.Inode, d.Gen); return nil })
 	}
 	if !found {
 		return v.lostDraft(d, &row, current)
@@ -93,9 +85,7 @@ func (v *Volume) takeUp(d *catalog.Draft, f draftFile, found bool) error {
 	if d.Detached {
 		if f.gen != d.Gen {
 			err := v.cat.Update(func(tx *catalog.Tx) error {
-				tx.DeleteDraft(d.Inode, d.Gen)
-				d.Gen = f.gen
-				tx.PutDraft(d)
+				renameDraft(tx, d, f.gen)
 				return nil
 			})
 			if err != nil {
@@ -122,9 +112,8 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 	n.draft, n.gen, n.seen = f.path, f.gen, s
 	row, err := v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 		if f.gen != d.Gen || row.Gen != f.gen {
-			tx.DeleteDraft(d.Inode, d.Gen)
-			d.Gen, row.Gen, row.LastGen = f.gen, f.gen, max(row.LastGen, f.gen)
-			tx.PutDraft(d)
+			renameDraft(tx, d, f.gen)
+			row.Gen, row.LastGen = f.gen, max(row.LastGen, f.gen)
 		}
 		// A time after the row's last change is that of a write which nobody was told
 		// of; an earlier one may be the cache's stamp, or one that a program set.
@@ -140,6 +129,16 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 	}
 	v.sealer.schedule(n, &row)
 	return nil
+}
+
+// renameDraft gives a draft another generation.
+func renameDraft(tx *catalog.Tx, d *catalog.Draft, gen uint32) {
+	tx.DeleteDraft(d.Inode, d.Gen)
+	for _, f := range []catalog.FileID{d.Also, d.File} {
+		moveSaves(tx, f, d.Inode, d.Gen, gen)
+	}
+	d.Gen = gen
+	tx.PutDraft(d)
 }
 
 // ours returns a file that nobody else writes to: a program that had the draft open
@@ -159,7 +158,10 @@ func (v *Volume) ours(f draftFile) (draftFile, error) {
 	if err := copyFile(f.path, c.path); err != nil {
 		return f, fmt.Errorf("copy draft %s, which is still being written to: %w", f.path, err)
 	}
-	os.Remove(f.path)
+	if v.drafts.failure(f.path) != nil {
+		v.drafts.failedBefore(c.path)
+	}
+	v.drafts.remove(f.path)
 	return c, nil
 }
 
@@ -196,13 +198,14 @@ func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) er
 	v.log.Error("a draft is missing; the file falls back to its last sealed version", "draft", path, "inode", d.Inode)
 	return v.cat.Update(func(tx *catalog.Tx) error {
 		if !current {
-			tx.DeleteDraft(d.Inode, d.Gen)
+			deleteDraft(tx, d.Inode, d.Gen)
 			return nil
 		}
 		if row.Content.IsZero() {
+			dropSaves(tx, d)
 			return nil // nothing to fall back to: opening it says ErrLost, check reports it
 		}
-		tx.DeleteDraft(d.Inode, d.Gen)
+		deleteDraft(tx, d.Inode, d.Gen)
 		row.Gen = 0
 		if ver, err := tx.Version(row.File, row.Seq); err == nil {
 			row.Size, row.Mtime = ver.Size, ver.Mtime
@@ -222,7 +225,7 @@ func (v *Volume) unknownDraft(f draftFile) error {
 	var row catalog.Node
 	err := v.cat.View(func(tx *catalog.Tx) (err error) { row, err = tx.Node(f.ino); return err })
 	if errors.Is(err, catalog.ErrNotExist) || err == nil && (row.Gen != 0 || !row.IsRegular()) {
-		return os.Remove(f.path)
+		return v.drafts.remove(f.path)
 	}
 	if err != nil {
 		return err
@@ -239,11 +242,11 @@ func (v *Volume) unknownDraft(f draftFile) error {
 		return err
 	}
 	if !same && f.gen <= row.LastGen {
-		return os.Remove(f.path)
+		return v.drafts.remove(f.path)
 	}
 	if same {
 		if err := v.cache.Adopt(liveKey(f.ino), row.Content, row.Size, f.path); err != nil {
-			return os.Remove(f.path)
+			return v.drafts.remove(f.path)
 		}
 		return nil
 	}
@@ -251,7 +254,7 @@ func (v *Volume) unknownDraft(f draftFile) error {
 		// After a power loss the bytes may be torn, and nobody was told that they are
 		// safe: the sealed content is what counts.
 		v.log.Warn("a file was being rewritten when the power failed; it holds its last sealed version", "inode", f.ino)
-		return os.Remove(f.path)
+		return v.drafts.remove(f.path)
 	}
 	d := catalog.Draft{Inode: f.ino, Gen: f.gen, File: row.File, Opened: v.timeNow(), UID: row.UID, GID: row.GID}
 	row.Mtime = catalog.Time(st.Mtim.Nano())

@@ -212,8 +212,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		}
 	}
 	if r.srcRow.File != from {
-		r.alsoOf(tx, r.src, &r.srcRow, from)
-		r.v.commitMoved(tx, &r.srcRow, from, fromSeq)
+		r.v.bring(tx, n, &r.srcRow, from, fromSeq)
 	}
 	tx.PutName(r.newDir, r.newName, r.src, r.srcRow.Mode)
 	if r.srcRow.IsDir() && r.dir != r.newDir {
@@ -223,6 +222,11 @@ func (r *renaming) replace(tx *catalog.Tx) {
 	}
 	r.srcRow.Ctime = max(r.now, r.srcRow.Ctime)
 	tx.PutNode(r.src, &r.srcRow)
+	if r.srcRow.IsRegular() {
+		was := r.srcRow
+		was.File, was.Seq = from, fromSeq
+		r.v.tombs.put(r.dir, r.name, newTomb(tx, r.name, r.src, &was, false, r.now))
+	}
 }
 
 // continues reports whether src is the next save of the file under the new name,
@@ -276,6 +280,8 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 	for name, value := range ofB {
 		tx.PutAttr(a.File, name, value)
 	}
+	r.v.leave(tx, r.nodes[r.src], &r.srcRow, a.File)
+	r.v.leave(tx, r.nodes[r.dst], &r.dstRow, b.File)
 	for _, half := range []struct {
 		i       catalog.Inode
 		row     *catalog.Node
@@ -293,20 +299,7 @@ func (r *renaming) swapHistory(tx *catalog.Tx) {
 				tx.PutDraft(&d)
 			}
 		}
-		r.alsoOf(tx, half.i, half.row, half.from.File)
-		r.v.commitMoved(tx, half.row, half.from.File, half.from.Seq)
-	}
-}
-
-// alsoOf sees to it that a finished save which moves away before it is sealed becomes
-// a version of the file whose path it leaves.
-func (r *renaming) alsoOf(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, from catalog.FileID) {
-	if row.Gen == 0 || !r.v.isVersion(r.nodes[i]) {
-		return
-	}
-	if d, err := tx.Draft(i, row.Gen); err == nil {
-		r.v.also(&d, from)
-		tx.PutDraft(&d)
+		r.v.arrive(tx, r.nodes[half.i], half.row, half.from.File, half.from.Seq)
 	}
 }
 

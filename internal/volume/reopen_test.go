@@ -501,9 +501,7 @@ func TestFailedFsyncPoisonsTheDraft(t *testing.T) {
 	r.sync()
 	h := r.handle("f", unix.O_RDWR)
 	r.put(h, "two", 0)
-	h.n.mu.Lock()
-	h.n.poison = syscall.EIO
-	h.n.mu.Unlock()
+	r.v.drafts.fail(draftOf(r, "f"), syscall.EIO)
 	if err := h.Fsync(bg(t)); !errors.Is(err, syscall.EIO) {
 		t.Errorf("fsync gives %v", err)
 	}
@@ -526,9 +524,7 @@ func TestPoisonedDraftIsNeverSealedAndKeepsNobodyWaiting(t *testing.T) {
 			r.sync()
 			h := r.handle("f", unix.O_RDWR)
 			r.put(h, "two", 0)
-			h.n.mu.Lock()
-			h.n.poison = syscall.EIO
-			h.n.mu.Unlock()
+			r.v.drafts.fail(draftOf(r, "f"), syscall.EIO)
 			r.release(h)
 			r.clock.advance(20 * time.Millisecond)
 			switch how {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -152,7 +153,6 @@ var errWriter = errors.New("the file is being written to")
 // run seals a batch: bytes into packs, packs durable, then the catalog.
 func (s *sealer) run(jobs []*job) {
 	v := s.v
-	jobs = s.inOrder(jobs)
 	defer func() {
 		s.mu.Lock()
 		s.running -= len(jobs)
@@ -235,12 +235,12 @@ func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err 
 		return m, false, errMapped
 	}
 	j.n.mu.Lock()
-	c, poison, seen := j.n.copied, j.n.poison, j.n.seen
+	c, seen := j.n.copied, j.n.seen
 	mine := j.n.job == j
 	j.pristine = mine && j.n.pristine && before.same(seen)
 	j.n.mu.Unlock()
-	if mine && poison != nil {
-		return m, false, poison
+	if err := s.v.drafts.failure(j.path); err != nil {
+		return m, false, err
 	}
 	if j.pristine {
 		return m, true, nil
@@ -297,10 +297,15 @@ func (s *sealer) commit(w *sealed) error {
 	s.mu.Unlock()
 	if d != nil {
 		return v.cat.Update(func(tx *catalog.Tx) error {
+			if w.pristine { // so it was when it was read, and not when the node let it go
+				return errWriter
+			}
 			tx.PutContent(&w.manifest)
-			v.putVersion(tx, d, d.File, 0, &w.manifest, d.Mtime)
-			if d.Also != 0 {
-				v.putVersion(tx, d, d.Also, 0, &w.manifest, d.Mtime)
+			// The file whose path it left was its first.
+			for _, f := range []catalog.FileID{d.Also, d.File} {
+				if f != 0 {
+					v.recordAt(tx, v.sealedSave(d, f, &w.manifest, d.Mtime), 0, d.Inode, d.Gen)
+				}
 			}
 			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
@@ -326,36 +331,17 @@ func (s *sealer) commit(w *sealed) error {
 			return notExist(err)
 		}
 		tx.PutContent(&w.manifest)
+		if d.Also != 0 {
+			v.recordAt(tx, v.sealedSave(&d, d.Also, &w.manifest, row.Mtime), 0, n.ino, w.gen)
+		}
 		// The content may be the row's old one and still new to the file: the node may
 		// have been moved over another since.
-		row.Seq = v.putVersion(tx, &d, row.File, row.Seq, &w.manifest, row.Mtime)
-		if d.Also != 0 {
-			v.putVersion(tx, &d, d.Also, 0, &w.manifest, row.Mtime)
-		}
+		row.Seq = v.record(tx, v.sealedSave(&d, row.File, &w.manifest, row.Mtime), row.Seq)
 		row.Content, row.Size, row.Gen = w.manifest.ID, w.manifest.Size, 0
 		tx.DeleteDraft(n.ino, w.gen)
 		return nil
 	})
 	return err
-}
-
-// putVersion adds a version of a file after its last one and returns its number.
-// When the content is that of the last version there is no new one.
-func (v *Volume) putVersion(tx *catalog.Tx, d *catalog.Draft, f catalog.FileID, hint catalog.Seq, m *blob.Manifest, mtime catalog.Time) catalog.Seq {
-	last := tx.LastSeq(f, hint)
-	if last != 0 {
-		if p, err := tx.Version(f, last); err == nil && p.Content == m.ID {
-			return last
-		}
-	}
-	now := v.timeNow()
-	saved := mtime
-	if saved < d.Opened || saved > now { // somebody set the time, as rsync does
-		saved = now
-	}
-	tx.PutVersion(&catalog.Version{File: f, Seq: last + 1, Content: m.ID, Size: m.Size, Mtime: mtime, Saved: saved, Sealed: now,
-		Epoch: tx.Epoch(), UID: d.UID, GID: d.GID, Program: d.Program})
-	return last + 1
 }
 
 // settle moves the file of a sealed draft to where it belongs now.
@@ -404,11 +390,30 @@ func (s *sealer) settle(w *sealed) {
 func (s *sealer) failed(w *sealed) {
 	w.n.mu.Lock()
 	defer w.n.mu.Unlock()
+	if s.again(w) {
+		return
+	}
+	// Its bytes cannot be read, and perhaps never will be: the saves after it do not
+	// wait for it any more.
+	err := s.v.cat.Update(func(tx *catalog.Tx) error {
+		if d, err := tx.Draft(w.n.ino, w.gen); err == nil {
+			dropSaves(tx, &d)
+		}
+		return nil
+	})
+	if err != nil {
+		s.v.log.Error("the saves after a draft that cannot be read wait", "path", w.path, "err", err)
+	}
+}
+
+// again queues a job that failed once more, unless nobody wants it any more. It
+// returns false when the draft could not be read several times. The node's mu is held.
+func (s *sealer) again(w *sealed) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if w.state == jobDropped || w.detached == nil && w.n.job != w.job {
 		s.end(w.job)
-		return
+		return true
 	}
 	w.mapped = errors.Is(w.err, errMapped)
 	if w.mapped || errors.Is(w.err, errWriter) { // without a handle of ours: it is sealed when it is quiet
@@ -416,17 +421,15 @@ func (s *sealer) failed(w *sealed) {
 		w.retry = s.v.now().Add(min(s.v.o.SealAfter, time.Second))
 		heap.Push(&s.queue, w.job)
 		s.changed.Broadcast()
-		return
+		return true
 	}
 	w.tries++
 	w.job.err = w.err
-	if w.unreadable() {
-		s.unpark(w.job)
-	}
 	w.urgent = false
 	w.state = jobQueued
 	w.retry = s.v.now().Add(min(time.Second<<min(w.tries-1, 5), 30*time.Second))
 	heap.Push(&s.queue, w.job)
 	s.changed.Broadcast()
 	s.v.log.Error("sealing failed, the draft is kept and tried again", "path", w.path, "inode", w.n.ino, "try", w.tries, "err", w.err)
+	return w.tries <= 2 || !errors.Is(w.err, syscall.EIO) && !errors.Is(w.err, syscall.ENOENT)
 }

@@ -67,7 +67,7 @@ func (v *Volume) changeSnapshots(ctx context.Context, r *SnapshotsRequest, chang
 			case err != nil:
 				return err
 			case r.UID != 0 && r.UID != root.UID && r.UID != s.UID:
-				all = append(all, fmt.Errorf("snapshot %s was taken by %s: %w", name, UserName(s.UID), ErrPerm))
+				all = append(all, fmt.Errorf("snapshot %s was taken by %s: %w", name, userName(s.UID), ErrPerm))
 				continue
 			}
 			if err := change(tx, &s); err != nil {

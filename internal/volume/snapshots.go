@@ -57,7 +57,7 @@ type SnapshotInfo struct {
 }
 
 func snapshotInfo(s *catalog.Snapshot) SnapshotInfo {
-	return SnapshotInfo{Name: s.Name, Epoch: uint64(s.Epoch), Time: s.Time.Time(), UID: s.UID, User: UserName(s.UID),
+	return SnapshotInfo{Name: s.Name, Epoch: uint64(s.Epoch), Time: s.Time.Time(), UID: s.UID, User: userName(s.UID),
 		Pinned: s.Pinned, Message: s.Message, Tags: s.Tags}
 }
 
@@ -127,7 +127,7 @@ func (v *Volume) mayTake(r *SnapshotRequest) error {
 	if err != nil {
 		return err
 	}
-	if !May(&root.Node, r.identity(), 3) {
+	if !may(&root.Node, r.identity(), 3) {
 		return fmt.Errorf("%w: who may make files in the root of the drive may take snapshots", ErrAccess)
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/oklog/ulid/v2"
 
@@ -67,9 +66,9 @@ func (v *Volume) newPackID() blob.PackID {
 	return blob.PackID(ulid.MustNew(ulid.Timestamp(v.now()), rand.Reader))
 }
 
-// removeLater removes a file that nothing refers to any more, in the background.
+// removeLater removes a draft that nothing refers to any more, in the background.
 func (v *Volume) removeLater(path string) {
-	v.later(func() { os.Remove(path) })
+	v.later(func() { v.drafts.remove(path) })
 }
 
 // uncacheLater removes the cached file of an inode in the background.

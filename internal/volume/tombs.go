@@ -6,19 +6,37 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 )
 
-// tomb is what a path remembers of the file that was removed from it. The past
-// tables of the catalog remember it as well, and longer; but not what came and went
-// within one epoch.
+// tomb is what a path remembers of the regular file that it meant before.
 type tomb struct {
 	ino   catalog.Inode
 	file  catalog.FileID
-	seq   catalog.Seq
-	attrs map[string][]byte
+	seq   catalog.Seq // of its last version, or near it
+	kind  tombKind
+	attrs map[string][]byte // of the file, when it went
 	died  catalog.Time
 }
 
-func newTomb(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, now catalog.Time) *tomb {
+// tombKind says what became of the node whose name was taken away.
+type tombKind int
+
+const (
+	tombGone   tombKind = iota // it was removed
+	tombBackup                 // it lives on, under backup names of the path only
+	tombMoved                  // it was renamed for good, or has other names, and took its history along
+)
+
+// newTomb returns the tomb of a path whose name was just taken from node i; row is what
+// the node was under it. gone says that this was its last name.
+func newTomb(tx *catalog.Tx, name string, i catalog.Inode, row *catalog.Node, gone bool, now catalog.Time) *tomb {
 	t := &tomb{ino: i, file: row.File, seq: row.Seq, died: now}
+	switch {
+	case gone:
+	case onlyBackup(tx, i, name):
+		t.kind = tombBackup
+	default:
+		t.kind = tombMoved
+		return t
+	}
 	tx.Attrs(row.File, func(name string, value []byte) bool {
 		if t.attrs == nil {
 			t.attrs = make(map[string][]byte)
@@ -29,7 +47,30 @@ func newTomb(tx *catalog.Tx, i catalog.Inode, row *catalog.Node, now catalog.Tim
 	return t
 }
 
-// tombs holds the tombs of the last seconds, at most maxTombs of them.
+// lastTomb makes a tomb from what the past of the catalog says of a path, for when
+// there is none in memory. The catalog does not know what came and went within one epoch.
+func lastTomb(tx *catalog.Tx, dir catalog.Inode, name string, now catalog.Time) (*tomb, bool) {
+	old, died, ok := tx.LastAt(dir, name, tx.Since(now-catalog.Time(inheritFor)))
+	if !ok {
+		return nil, false
+	}
+	if closed, err := tx.EpochTime(died); err == nil && closed < now-catalog.Time(inheritFor) {
+		return nil, false // Since is not exact when little happens
+	}
+	was, err := tx.At(died - 1).Node(old)
+	if err != nil || !was.IsRegular() {
+		return nil, false
+	}
+	_, err = tx.At(died).Node(old)
+	t := newTomb(tx.At(died), name, old, &was, err != nil, now)
+	if t.kind != tombMoved {
+		t.attrs = attrsOf(tx.At(died-1), was.File)
+	}
+	return t, true
+}
+
+// tombs holds the tombs of the last seconds, at most maxTombs of them. Its methods may
+// be called inside a transaction of the catalog.
 type tombs struct {
 	mu    sync.Mutex
 	m     map[catalog.Name]*tomb

@@ -108,7 +108,7 @@ func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
 	case "state":
 		val = "stored"
 	case "author":
-		val = UserName(ver.UID)
+		val = userName(ver.UID)
 	case "program":
 		val = ver.Program
 	}

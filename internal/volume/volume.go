@@ -103,8 +103,6 @@ type Volume struct {
 type Notifier interface {
 	// ContentChanged: the bytes and attributes of the inode are others now.
 	ContentChanged(catalog.Inode)
-	// AttrChanged: the attributes of the inode are others now, its bytes are not.
-	AttrChanged(catalog.Inode)
 	// EntryChanged: the name is there now, or means another inode, or is gone.
 	EntryChanged(dir catalog.Inode, name string)
 }

@@ -49,7 +49,7 @@ func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc b
 	}
 	if j := n.job; j != nil {
 		switch {
-		case !v.isVersion(n) && !j.running(v.sealer): // the save goes on
+		case n.pristine, !v.isVersion(n) && !j.running(v.sealer): // the save goes on
 			n.job = nil
 			v.sealer.drop(j)
 		case trunc && n.opens == 0 && n.orphan == nil:
@@ -84,7 +84,6 @@ func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 		if d.UID == who.UID && d.GID == who.GID && d.Program == line && d.Also == 0 {
 			return false
 		}
-		d.Also = 0 // that save goes on, and is of this file only
 		d.UID, d.GID, d.Program, d.Opened = who.UID, who.GID, line, v.timeNow()
 		return true
 	}
@@ -97,8 +96,13 @@ func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 		if err != nil {
 			return notExist(err)
 		}
+		was := d
 		if set(&d) {
+			d.Also = 0 // that save goes on, and is of this file only
 			tx.PutDraft(&d)
+			if was.Also != 0 {
+				dropSaves(tx, &was)
+			}
 			n.changed()
 		}
 		return nil
@@ -188,7 +192,7 @@ func (v *Volume) unseal(ctx context.Context, n *node, row *catalog.Node, trunc b
 		return false, err
 	}
 	n.file, n.draft, n.gen = f, path, gen
-	n.seen, n.over, n.poison = s, overlay{}, nil
+	n.seen, n.over = s, overlay{}
 	n.pristine = !fresh
 	return false, nil
 }
@@ -218,8 +222,9 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 			return notExist(err)
 		}
 		old = d
-		old.Detached, old.Mtime = true, row.Mtime
+		old.Detached, old.File, old.Mtime = true, row.File, row.Mtime
 		tx.PutDraft(&old)
+		queueSave(tx, old.File, n.ino, old.Gen)
 		d.Gen, d.Also = gen, 0
 		tx.PutDraft(&d)
 		row.Gen, row.LastGen, row.Size = gen, gen, 0
@@ -237,7 +242,7 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 		n.file.Close()
 	}
 	n.file, n.draft, n.gen = f, v.drafts.path(n.ino, gen), gen
-	n.over, n.pristine, n.poison = overlay{}, false, nil
+	n.over, n.pristine = overlay{}, false
 	n.seen, err = fstat(f)
 	return err
 }
@@ -270,8 +275,13 @@ func (v *Volume) addDetached(n *node, gen uint32, row *catalog.Node) error {
 		if d, err = tx.Draft(n.ino, now.Gen); err != nil {
 			return notExist(err)
 		}
-		d.Gen, d.Detached, d.Mtime = gen, true, row.Mtime
+		moveSaves(tx, d.Also, n.ino, d.Gen, gen)
+		live := d
+		live.Also = 0
+		tx.PutDraft(&live)
+		d.Gen, d.Detached, d.File, d.Mtime = gen, true, now.File, row.Mtime
 		tx.PutDraft(&d)
+		queueSave(tx, d.File, n.ino, gen)
 		now.LastGen = gen
 		return nil
 	})
@@ -311,9 +321,9 @@ func (v *Volume) putBack(n *node) error {
 		if tx == nil {
 			return errWriter
 		}
-		tx.DeleteDraft(n.ino, row.Gen)
+		deleteDraft(tx, n.ino, row.Gen)
 		row.Gen = 0
-		v.commitMoved(tx, row, row.File, 0) // it may have come under another path meanwhile
+		v.commitMoved(tx, row, row.File, row.Seq) // it may have come under another path meanwhile
 		return nil
 	})
 	return err

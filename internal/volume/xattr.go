@@ -179,13 +179,16 @@ func (v *Volume) changeAttr(i catalog.Inode, key string, who Caller, change func
 		tx.PutNode(i, &row)
 		return nil
 	})
-	if n := v.nodes.lookup(i); n != nil && err == nil {
+	if err != nil {
+		return err
+	}
+	if n := v.nodes.lookup(i); n != nil {
 		n.mu.Lock()
 		n.changed()
 		n.mu.Unlock()
 		v.nodes.release(n)
 	}
-	return err
+	return nil
 }
 
 // Listxattr returns the names of the attributes that people set.
@@ -260,7 +263,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "author":
 		if row.Gen != 0 || row.Seq != 0 {
-			val = UserName(ver.UID)
+			val = userName(ver.UID)
 		}
 	case "program":
 		val = ver.Program
