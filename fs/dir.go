@@ -15,8 +15,10 @@ import (
 type dirHandle struct {
 	mu     sync.Mutex
 	list   func(after string, limit int, plus bool) ([]volume.Entry, error)
-	self   uint64 // node ids
-	parent uint64
+	fill   func(*volume.Entry, *fuse.EntryOut) // with attributes, and counts a lookup, or not at all
+	ino    func(volume.Inode) uint64           // that stat(2) shows of an entry
+	self   uint64                              // inode number that stat(2) shows
+	parent func() uint64                       // the same of the directory above
 
 	base   uint64         // offset of window[0]
 	window []volume.Entry // entries that were read last
@@ -97,9 +99,15 @@ func (d *door) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fu
 	if !ok {
 		return d.openDirVirtual(in.NodeId, out)
 	}
-	h := &dirHandle{self: in.NodeId, list: func(after string, limit int, plus bool) ([]volume.Entry, error) {
-		return d.vol.ReadDir(i, after, limit, plus)
-	}}
+	h := &dirHandle{
+		list: func(after string, limit int, plus bool) ([]volume.Entry, error) {
+			return d.vol.ReadDir(i, after, limit, plus)
+		},
+		fill:   func(e *volume.Entry, out *fuse.EntryOut) { setEntry(&e.Attr, out) },
+		ino:    func(i volume.Inode) uint64 { return uint64(i) },
+		self:   in.NodeId,
+		parent: func() uint64 { p, _ := d.vol.Parent(i); return uint64(p) },
+	}
 	out.Fh = d.dirs.add(h)
 	out.OpenFlags = fuse.FOPEN_CACHE_DIR | fuse.FOPEN_KEEP_CACHE
 	return fuse.OK
@@ -132,7 +140,7 @@ func (d *door) readDir(in *fuse.ReadIn, out *fuse.DirEntryList, plus bool) fuse.
 	for ; off < firstName; off++ {
 		dot := fuse.DirEntry{Name: ".", Ino: h.self, Mode: fuse.S_IFDIR, Off: off + 1}
 		if off == 1 {
-			dot.Name, dot.Ino = "..", d.parentOf(h)
+			dot.Name, dot.Ino = "..", h.parent()
 		}
 		if plus {
 			if e := out.AddDirLookupEntry(dot); e == nil {
@@ -142,7 +150,6 @@ func (d *door) readDir(in *fuse.ReadIn, out *fuse.DirEntryList, plus bool) fuse.
 			return fuse.OK
 		}
 	}
-	_, isLive := live(h.self)
 	for ; ; off++ {
 		e, ok, err := h.at(off, plus)
 		if err != nil {
@@ -151,7 +158,7 @@ func (d *door) readDir(in *fuse.ReadIn, out *fuse.DirEntryList, plus bool) fuse.
 		if !ok {
 			return fuse.OK
 		}
-		entry := fuse.DirEntry{Name: e.Name, Ino: uint64(e.Ino), Mode: e.Mode, Off: off + 1}
+		entry := fuse.DirEntry{Name: e.Name, Ino: h.ino(e.Ino), Mode: e.Mode, Off: off + 1}
 		if !plus {
 			if !out.AddDirEntry(entry) {
 				return fuse.OK
@@ -162,21 +169,8 @@ func (d *door) readDir(in *fuse.ReadIn, out *fuse.DirEntryList, plus bool) fuse.
 		if eo == nil {
 			return fuse.OK
 		}
-		if isLive {
-			setEntry(&e.Attr, eo)
-		} else {
-			d.lookupVirtual(h.self, e.Name, eo)
-		}
+		h.fill(e, eo)
 	}
-}
-
-func (d *door) parentOf(h *dirHandle) uint64 {
-	if i, ok := live(h.self); ok {
-		if p, err := d.vol.Parent(i); err == nil {
-			return uint64(p)
-		}
-	}
-	return h.parent
 }
 
 // FsyncDir implements fuse.RawFileSystem.

@@ -3,6 +3,7 @@ package fs
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,9 @@ type door struct {
 	dirs     handles[*dirHandle]
 	backing  backing
 	virtual  virtualNodes
+	views    views
+	contents contents
+	busy     sync.Map // names of snapshots that the kernel waits for, see changing
 	requests atomic.Int64
 }
 
@@ -31,6 +35,8 @@ func newDoor(vol *volume.Volume, log *slog.Logger) *door {
 	d.dirs.init()
 	d.backing.init()
 	d.virtual.init()
+	d.views.init()
+	d.contents.init()
 	return d
 }
 

@@ -40,6 +40,8 @@ var errnos = []struct {
 	{volume.ErrNoData, syscall.ENXIO},
 	{volume.ErrCrossLink, syscall.EXDEV},
 	{volume.ErrLost, syscall.EIO},
+	{errManyViews, syscall.ENFILE},
+	{errManyFiles, syscall.EOVERFLOW},
 	{context.Canceled, syscall.EINTR},
 	{context.DeadlineExceeded, syscall.ETIMEDOUT},
 	{blob.ErrCorrupt, syscall.EIO},

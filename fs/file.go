@@ -7,21 +7,23 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 
+	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
-// fileHandle is an open file: of the live tree, or a version (read-only).
+// fileHandle is an open file: of the live tree, or sealed (a version, or a file of
+// the past).
 type fileHandle struct {
 	node uint64
 	pass bool
 
-	live    *volume.Handle
-	version *versionNode
+	live   *volume.Handle
+	sealed *content
 }
 
 func (h *fileHandle) readAt(ctx context.Context, p []byte, off int64) (int, error) {
-	if h.version != nil {
-		return h.version.readAt(ctx, p, off)
+	if h.sealed != nil {
+		return h.sealed.readAt(ctx, p, off)
 	}
 	return h.live.ReadAt(ctx, p, off)
 }
@@ -75,6 +77,24 @@ func (d *door) Open(cancel <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) 
 	return d.reportNode("open", in.NodeId, err)
 }
 
+// openSealed opens the sealed content of a read-only node.
+func (d *door) openSealed(ctx context.Context, node uint64, id blob.ID, size int64, out *fuse.OpenOut) error {
+	c := d.contents.acquire(d.vol, node)
+	err := c.begin(ctx, id, size)
+	if err == nil {
+		h := &fileHandle{node: node, sealed: c, pass: c.pass}
+		var f *os.File
+		if c.pass {
+			f = c.open.File()
+		}
+		err = d.opened(h, f, out)
+	}
+	if err != nil {
+		d.contents.release(c)
+	}
+	return err
+}
+
 // Create implements fuse.RawFileSystem.
 func (d *door) Create(cancel <-chan struct{}, in *fuse.CreateIn, name string, out *fuse.CreateOut) fuse.Status {
 	dir, ok := live(in.NodeId)
@@ -118,8 +138,8 @@ func (d *door) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 	if h.pass {
 		d.backing.release(d.server, h.node)
 	}
-	if h.version != nil {
-		h.version.release()
+	if h.sealed != nil {
+		d.contents.release(h.sealed)
 		return
 	}
 	if err := h.live.Release(); err != nil {
@@ -162,10 +182,15 @@ func (d *door) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOu
 	if !ok {
 		return fuse.EBADF
 	}
-	if h.live == nil {
-		return fuse.ENOSYS
+	var (
+		off int64
+		err error
+	)
+	if h.sealed != nil {
+		off, err = h.sealed.seek(request(cancel), int64(in.Offset), int(in.Whence))
+	} else {
+		off, err = h.live.Seek(request(cancel), int64(in.Offset), int(in.Whence))
 	}
-	off, err := h.live.Seek(request(cancel), int64(in.Offset), int(in.Whence))
 	out.Offset = uint64(off)
 	return d.report("lseek", in.NodeId, err)
 }

@@ -31,6 +31,8 @@ func (d *door) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fu
 func (d *door) Forget(node, n uint64) {
 	if i, ok := live(node); ok {
 		d.vol.Forget(i)
+	} else if w, _ := d.views.of(node); w != nil {
+		d.views.forget(w, int64(n))
 	} else {
 		d.virtual.forget(node, n)
 	}
@@ -56,10 +58,10 @@ func (d *door) Mknod(cancel <-chan struct{}, in *fuse.MknodIn, name string, out 
 }
 
 // Mkdir implements fuse.RawFileSystem.
-func (d *door) Mkdir(_ <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
+func (d *door) Mkdir(cancel <-chan struct{}, in *fuse.MkdirIn, name string, out *fuse.EntryOut) fuse.Status {
 	dir, ok := live(in.NodeId)
 	if !ok {
-		return fuse.EROFS
+		return d.report("mkdir", in.NodeId, d.makeSnapshot(request(cancel), in.NodeId, name, caller(&in.InHeader), out))
 	}
 	a, err := d.vol.Mkdir(dir, name, in.Mode, caller(&in.InHeader))
 	return d.made("mkdir", in.NodeId, a, err, out)
@@ -99,10 +101,10 @@ func (d *door) Unlink(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.St
 }
 
 // Rmdir implements fuse.RawFileSystem.
-func (d *door) Rmdir(_ <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
+func (d *door) Rmdir(cancel <-chan struct{}, in *fuse.InHeader, name string) fuse.Status {
 	dir, ok := live(in.NodeId)
 	if !ok {
-		return fuse.EROFS
+		return d.report("rmdir", in.NodeId, d.dropSnapshot(request(cancel), in.NodeId, name, caller(in)))
 	}
 	return d.report("rmdir", in.NodeId, d.vol.Rmdir(dir, name, caller(in)))
 }
@@ -121,7 +123,7 @@ func (d *door) Rename(_ <-chan struct{}, in *fuse.RenameIn, name, newName string
 func (d *door) Readlink(_ <-chan struct{}, in *fuse.InHeader) ([]byte, fuse.Status) {
 	i, ok := live(in.NodeId)
 	if !ok {
-		return nil, fuse.EINVAL
+		return d.readlinkVirtual(in.NodeId)
 	}
 	target, err := d.vol.Readlink(i)
 	return []byte(target), d.report("readlink", in.NodeId, err)

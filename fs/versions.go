@@ -1,14 +1,10 @@
 package fs
 
 import (
-	"context"
 	"strconv"
 	"strings"
-	"sync"
-	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
-	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/internal/volume"
 )
@@ -16,28 +12,13 @@ import (
 // In every directory, .versions/FILE lists the versions of FILE, also of one that
 // was deleted. The directories are not listed, and nothing in them can be changed.
 
-// lookupVirtual answers a lookup in a virtual directory, or of a reserved name.
-func (d *door) lookupVirtual(parent uint64, name string, out *fuse.EntryOut) fuse.Status {
-	key, err := d.findVirtual(parent, name)
-	if err != nil {
-		return d.report("lookup", parent, err)
-	}
-	a, err := d.virtualAttr(&key)
-	if err != nil {
-		return d.report("lookup", parent, err)
-	}
-	n := d.virtual.lookup(key)
-	out.NodeId = n.id
-	fillAttr(&a, &out.Attr)
-	out.SetEntryTimeout(virtualFor)
-	out.SetAttrTimeout(virtualFor)
-	return fuse.OK
-}
-
 func (d *door) findVirtual(parent uint64, name string) (k virtualKey, err error) {
 	if dir, ok := live(parent); ok {
-		if name == ".versions" {
+		switch name {
+		case ".versions":
 			return virtualKey{kind: versionsDir, dir: dir}, nil
+		case ".snapshots":
+			return virtualKey{kind: snapshotsDir, dir: dir}, nil
 		}
 		return k, volume.ErrNotExist
 	}
@@ -68,7 +49,7 @@ func (d *door) findVirtual(parent uint64, name string) (k virtualKey, err error)
 // of the directory or the file that it shows.
 func (d *door) virtualAttr(k *virtualKey) (a volume.Attr, err error) {
 	switch k.kind {
-	case versionsDir:
+	case versionsDir, snapshotsDir:
 		a, err = d.vol.Getattr(k.dir)
 	case versionDir, versionFile:
 		a, err = d.vol.Versioned(k.dir, k.name)
@@ -92,38 +73,6 @@ func (d *door) virtualAttr(k *virtualKey) (a volume.Attr, err error) {
 	}
 	a.Nlink, a.Size, a.Blocks = 2, 4096, 8
 	return a, nil
-}
-
-func (d *door) getattrVirtual(node uint64, out *fuse.AttrOut) fuse.Status {
-	n := d.virtual.get(node)
-	if n == nil {
-		return fuse.ENOENT
-	}
-	a, err := d.virtualAttr(&n.virtualKey)
-	if err != nil {
-		return d.report("getattr", node, err)
-	}
-	fillAttr(&a, &out.Attr)
-	out.SetTimeout(virtualFor)
-	return fuse.OK
-}
-
-func (d *door) openDirVirtual(node uint64, out *fuse.OpenOut) fuse.Status {
-	n := d.virtual.get(node)
-	if n == nil {
-		return fuse.ENOENT
-	}
-	h := &dirHandle{self: node, parent: uint64(n.dir)}
-	switch n.kind {
-	case versionsDir:
-		h.list = func(after string, limit int, _ bool) ([]volume.Entry, error) { return d.listVersioned(n, after, limit) }
-	case versionDir:
-		h.list = func(after string, limit int, _ bool) ([]volume.Entry, error) { return d.listVersions(n, after, limit) }
-	default:
-		return fuse.ENOTDIR
-	}
-	out.Fh = d.dirs.add(h)
-	return fuse.OK
 }
 
 // listVersioned lists the regular files of the directory, as directories.
@@ -162,73 +111,7 @@ func (d *door) listVersions(n *virtualNode, after string, limit int) (list []vol
 	return list, err
 }
 
-// versionNode is a version that is open. As with live nodes all handles share one
-// way of being open, chosen by the first.
-type versionNode struct {
-	mu      sync.Mutex
-	opens   int
-	pass    bool
-	content *volume.Content
-}
-
-func (v *versionNode) readAt(ctx context.Context, p []byte, off int64) (int, error) {
-	return v.content.ReadAt(ctx, p, off) // set while any handle is open
-}
-
-func (v *versionNode) release() {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.opens--; v.opens == 0 {
-		v.content.Close()
-		v.content = nil
-	}
-}
-
-func (d *door) openVirtual(ctx context.Context, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
-	n := d.virtual.get(in.NodeId)
-	switch {
-	case n == nil:
-		return fuse.ENOENT
-	case n.kind != versionFile:
-		return fuse.Status(syscall.EISDIR)
-	case in.Flags&unix.O_ACCMODE != unix.O_RDONLY || in.Flags&unix.O_TRUNC != 0:
-		return fuse.EROFS
-	}
-	ver, err := d.vol.Version(n.file, n.seq)
-	if err != nil {
-		return d.report("open", in.NodeId, err)
-	}
-	v := d.virtual.versionOf(n)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.opens == 0 {
-		if v.content, err = d.vol.OpenContent(ctx, ver.Content, ver.Size); err != nil {
-			return d.report("open", in.NodeId, err)
-		}
-		v.pass = d.vol.Passthrough() && v.content.File() != nil && ver.Size > volume.SmallFile
-	}
-	v.opens++
-	h := &fileHandle{node: in.NodeId, version: v, pass: v.pass}
-	if err := d.opened(h, v.content.File(), out); err != nil {
-		if v.opens--; v.opens == 0 {
-			v.content.Close()
-		}
-		return d.report("open", in.NodeId, err)
-	}
-	return fuse.OK
-}
-
-// versionOf returns what the handles of a version share.
-func (v *virtualNodes) versionOf(n *virtualNode) *versionNode {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if n.version == nil {
-		n.version = new(versionNode)
-	}
-	return n.version
-}
-
-func (d *door) getxattrVirtual(node uint64, name string, dest []byte) (uint32, fuse.Status) {
+func (d *door) getxattrVersion(node uint64, name string, dest []byte) (uint32, fuse.Status) {
 	n := d.virtual.get(node)
 	if n == nil || n.kind != versionFile {
 		return 0, fuse.ENODATA
@@ -252,7 +135,7 @@ func (d *door) getxattrVirtual(node uint64, name string, dest []byte) (uint32, f
 	return reply(value, dest)
 }
 
-func (d *door) listxattrVirtual(node uint64, dest []byte) (uint32, fuse.Status) {
+func (d *door) listxattrVersion(node uint64, dest []byte) (uint32, fuse.Status) {
 	n := d.virtual.get(node)
 	if n == nil || n.kind != versionFile {
 		return 0, fuse.OK

@@ -8,22 +8,32 @@ import (
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
-// firstVirtual is the first node id of the names that are not in the catalog's tree.
-const firstVirtual = 1 << 63
+// Node ids, as the kernel knows nodes by:
+//
+//	0 | inode                       a live file
+//	1 | 23 bits 0    | 40 bits n    a virtual node (virtualNodes)
+//	1 | 23 bits view | 40 bits ino  a file of the past (views)
+const (
+	firstVirtual = 1 << 63
+	inodeBits    = 40
+	maxPastInode = 1<<inodeBits - 1
+	maxView      = 1<<(63-inodeBits) - 1
+)
 
 // virtualKind says what a virtual node is.
 type virtualKind uint8
 
 const (
-	versionsDir virtualKind = iota + 1 // .versions in a directory
-	versionDir                         // .versions/FILE
-	versionFile                        // .versions/FILE/0001_...
+	versionsDir  virtualKind = iota + 1 // .versions in a directory
+	versionDir                          // .versions/FILE
+	versionFile                         // .versions/FILE/0001_...
+	snapshotsDir                        // .snapshots in a directory
 )
 
 // virtualKey identifies a virtual node; equal keys are one node.
 type virtualKey struct {
 	kind virtualKind
-	dir  volume.Inode // that the .versions belongs to
+	dir  volume.Inode // that the .versions or the .snapshots belongs to
 	name string       // of the file in dir
 	file volume.FileID
 	seq  volume.Seq
@@ -34,7 +44,6 @@ type virtualNode struct {
 	virtualKey
 	id      uint64
 	lookups uint64 // that the kernel has not forgotten; guarded by virtualNodes.mu
-	version *versionNode
 }
 
 // ino returns the inode number that stat(2) shows: the same at every mount, and in
@@ -81,6 +90,18 @@ func (v *virtualNodes) get(id uint64) *virtualNode {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.byID[id]
+}
+
+// all returns the nodes of a kind.
+func (v *virtualNodes) all(kind virtualKind) (list []*virtualNode) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, n := range v.byID {
+		if n.kind == kind {
+			list = append(list, n)
+		}
+	}
+	return list
 }
 
 func (v *virtualNodes) forget(id, lookups uint64) {

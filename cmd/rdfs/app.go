@@ -75,6 +75,8 @@ func (a *app) root() *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: "drive", Title: "Drives:"},
 		&cobra.Group{ID: "versions", Title: "Versions:"},
+		&cobra.Group{ID: "metadata", Title: "Metadata:"},
+		&cobra.Group{ID: "names", Title: "Names:"},
 		&cobra.Group{ID: "care", Title: "Care:"},
 	)
 	add := func(group string, cmds ...*cobra.Command) {
@@ -85,6 +87,8 @@ func (a *app) root() *cobra.Command {
 	}
 	add("drive", a.initCommand(), a.mountCommand(), a.umountCommand(), a.statusCommand())
 	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand())
+	add("metadata", a.metaCommand(), a.tagCommand())
+	add("names", a.namesCommand())
 	add("care", a.syncCommand(), a.checkCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root

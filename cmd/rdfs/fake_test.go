@@ -39,6 +39,7 @@ func (e *fakeEngine) opened() int {
 
 // fakeDrive answers with what it is given and remembers what it was asked.
 type fakeDrive struct {
+	control.Metadata
 	control.Moments // those of a real drive are tried elsewhere
 	mu              sync.Mutex
 	dir             string

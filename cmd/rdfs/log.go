@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 
@@ -11,7 +12,7 @@ import (
 )
 
 func (a *app) logCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, meta bool
 	var repo string
 	cmd := &cobra.Command{
 		Use:   "log FILE",
@@ -19,7 +20,9 @@ func (a *app) logCommand() *cobra.Command {
 		Long: `Show the versions of a file, oldest first: number, time, size, who saved it, with
 which program, and the first digits of the BLAKE3 hash of its content (whole with
 --json, equal to what b3sum prints). The file may be deleted: its path keeps its
-history. The versions themselves are files in .versions/FILE/ beside the file.`,
+history. The versions themselves are files in .versions/FILE/ beside the file.
+
+With --meta: who changed which field of its metadata, and when.`,
 		Example: "  rdfs log research/results.csv",
 		Args:    want(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -28,6 +31,9 @@ history. The versions themselves are files in .versions/FILE/ beside the file.`,
 				return err
 			}
 			return a.withDrive(cmd.Context(), w, func(d control.Drive) error {
+				if meta {
+					return a.metaLog(cmd.Context(), d, w.path, asJSON)
+				}
 				versions, err := d.Log(cmd.Context(), w.path)
 				if err != nil {
 					return err
@@ -43,9 +49,37 @@ history. The versions themselves are files in .versions/FILE/ beside the file.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&meta, "meta", false, "the changes of its metadata")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	repoFlag(cmd, &repo)
 	return cmd
+}
+
+func (a *app) metaLog(ctx context.Context, d control.Drive, path string, asJSON bool) error {
+	events, err := d.MetaLog(ctx, path)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(a.stdout, events)
+	}
+	t := table(a.stdout)
+	fmt.Fprintln(t, "TIME\tUSER\tFIELD\tCHANGE\tPROGRAM\t")
+	value := func(s *string) string {
+		if s == nil {
+			return "(none)"
+		}
+		return oneLine(*s, 60)
+	}
+	for _, e := range events {
+		note := ""
+		if e.Op != 0 {
+			note = fmt.Sprintf("op %d", e.Op)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s -> %s\t%s\t%s\n", moment(e.Time), oneLine(e.User, 20), oneLine(e.Field, 60),
+			value(e.Old), value(e.New), oneLine(e.Program, 40), note)
+	}
+	return t.Flush()
 }
 
 func (a *app) printLog(versions []volume.VersionInfo) {

@@ -12,6 +12,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	rdfs "github.com/rdfs/rdfs/fs"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -21,6 +22,7 @@ type volumeEngine struct{}
 // openVolume is an open repository.
 type openVolume struct {
 	*volume.Volume
+	*metadata.Store
 	o     openOptions
 	store tierStore
 }
@@ -65,7 +67,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &openVolume{v, o, store}, nil
+	return &openVolume{v, metadata.New(v, o.Config.Metadata), o, store}, nil
 }
 
 func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }

@@ -13,7 +13,7 @@ const Version = 1
 // FileName is the name of the configuration in a repository.
 const FileName = "rdfs.yaml"
 
-// The naming schemes that the file format knows. Only Free is enforced yet.
+// The naming schemes that the file format knows.
 const (
 	SchemeFree         = "free"
 	SchemeHierarchical = "hierarchical"
@@ -44,15 +44,6 @@ type Config struct {
 
 	lines map[string]int // where a key was set, 1-based; absent: the default holds
 }
-
-// Naming says which names the drive accepts.
-type Naming struct {
-	Scheme string // one of the Scheme constants
-	Mode   string // off, warn, stage or enforce
-}
-
-// Enforced reports whether this version of rdfs does all that the section asks for.
-func (n Naming) Enforced() bool { return n.Scheme == SchemeFree }
 
 // Dir returns the directory of a tier of kind dir, for a repository at repo.
 func (t Tier) Dir(repo string) string {

@@ -29,8 +29,8 @@ func TestDefaultFileOpensAndIsItsOwnDefault(t *testing.T) {
 			if c.Naming.Scheme != scheme || c.ID != testID {
 				t.Errorf("got scheme %q id %q", c.Naming.Scheme, c.ID)
 			}
-			if got, want := c.Naming.Enforced(), scheme == SchemeFree; got != want {
-				t.Errorf("Enforced: got %v, want %v", got, want)
+			if got, want := c.Naming.Asks(), scheme != SchemeFree; got != want {
+				t.Errorf("Asks: got %v, want %v", got, want)
 			}
 			var again bytes.Buffer
 			c.write(&again)

@@ -31,18 +31,18 @@ func Default(scheme, id string) ([]byte, error) {
 	if err := findKey("id").set(c, id); err != nil {
 		return nil, fmt.Errorf("repository id: %w", err)
 	}
-	c.Naming.Mode = defaultMode(scheme)
+	c.Naming.Mode = defaultMode(c.Naming)
 	var b bytes.Buffer
 	c.write(&b)
 	return b.Bytes(), nil
 }
 
 // defaultMode is the naming mode that holds when the file names none.
-func defaultMode(scheme string) string {
-	if scheme == SchemeFree {
-		return "off"
+func defaultMode(n Naming) string {
+	if n.Asks() {
+		return "enforce"
 	}
-	return "enforce"
+	return "off"
 }
 
 // write writes c as a commented file.
@@ -135,6 +135,9 @@ func (c *Config) Explain() []Setting {
 		}
 		for _, k := range keysOf(s.name) {
 			out = append(out, Setting{k.name, k.get(c), c.lines[k.name], k.doc})
+		}
+		if s.name == "naming" {
+			out = append(out, c.explainNaming()...)
 		}
 	}
 	return out

@@ -205,6 +205,9 @@ func (p *reader) top(e entry) {
 	case "metadata":
 		p.metadata(e)
 		return
+	case "naming":
+		p.naming(e)
+		return
 	}
 	if !slices.ContainsFunc(sections, func(s section) bool { return s.name == e.name }) {
 		p.unknown(e, "", sectionNames())
@@ -346,10 +349,11 @@ func (p *reader) kindOf(entries []entry) string {
 // relations sets and checks what depends on more than one key.
 func (p *reader) relations() {
 	if !p.has("naming.mode") {
-		p.c.Naming.Mode = defaultMode(p.c.Naming.Scheme)
+		p.c.Naming.Mode = defaultMode(p.c.Naming)
 	}
-	if p.c.Naming.Scheme == SchemeFree && p.c.Naming.Mode != "off" && p.has("naming.mode") {
+	if !p.c.Naming.Asks() && p.c.Naming.Mode != "off" && p.has("naming.mode") {
 		p.problems = append(p.problems, Problem{File: p.name, Line: p.c.lines["naming.mode"], Column: 3, Key: "naming.mode",
 			Text: fmt.Sprintf("%q has nothing to check: scheme is %q", p.c.Naming.Mode, SchemeFree)})
 	}
+	p.compileNaming()
 }

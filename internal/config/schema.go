@@ -30,7 +30,13 @@ type section struct {
 var sections = []section{
 	{"version", "Format of this file. A version of rdfs that does not know it refuses to open the repository."},
 	{"id", "Identity of the repository, given once by `rdfs init`. Never change it, never copy it to another repository."},
-	{"naming", "Which file names the drive accepts."},
+	{"naming", "Which file names the drive accepts. Rules and fields of your own (docs/naming.md):\n" +
+		"fields:\n" +
+		"  subject_id: {pattern: 'm[0-9]{3}', example: m042}\n" +
+		"rules:\n" +
+		"  - {id: raw, path: '{experiment_id}/raw/{subject_id}_{date:20060102}.{extension}', mode: readonly}\n" +
+		"subtrees:\n" +
+		"  - {path: EXP0001/old, mode: warn}"},
 	{"metadata", "Typed metadata: what `setfattr -n user.FIELD` accepts. Other attributes are kept as they are.\n" +
 		"fields:\n" +
 		"  temperature: {type: quantity, unit: degC, min: -80 degC, max: 60 degC}\n" +
@@ -47,7 +53,7 @@ var sections = []section{
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(plainKeys, snapshotKeys)
+var keys = slices.Concat(namingKeys, plainKeys, snapshotKeys)
 
 var plainKeys = []key{
 	{
@@ -68,19 +74,6 @@ var plainKeys = []key{
 			return nil
 		},
 		get: func(c *Config) string { return c.ID },
-	},
-	{
-		name: "naming.scheme", def: DefaultScheme,
-		doc: "free: any name. hierarchical, flat, by_experiment, bids: names of that scheme\n(accepted here, and not checked by this version: it says so when it mounts).",
-		set: oneOf(func(c *Config) *string { return &c.Naming.Scheme },
-			SchemeFree, SchemeHierarchical, SchemeFlat, SchemeByExperiment, SchemeBIDS),
-		get: func(c *Config) string { return c.Naming.Scheme },
-	},
-	{
-		name: "naming.mode", def: "off",
-		doc: "What happens to a wrong name: enforce refuses it, stage keeps it aside,\nwarn accepts and reports it, off does not look.",
-		set: oneOf(func(c *Config) *string { return &c.Naming.Mode }, "off", "warn", "stage", "enforce"),
-		get: func(c *Config) string { return c.Naming.Mode },
 	},
 	{
 		name: "cache.max_size", def: "20GiB",

@@ -24,6 +24,7 @@ import (
 
 // fakeDrive remembers what it was asked and answers with what it is given.
 type fakeDrive struct {
+	Metadata
 	Moments  // those of a real drive are tried elsewhere
 	mu       sync.Mutex
 	restored volume.RestoreRequest

@@ -7,8 +7,8 @@ import (
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
-// Drive is an open repository as the command line needs it. *volume.Volume is one,
-// and so is Client. Paths are relative to the root of the drive, slash-separated,
+// Drive is an open repository as the command line needs it. *volume.Volume with
+// what is built on it is one, and so is Client. Paths are relative to the root of the drive, slash-separated,
 // without a leading slash; "" is the root. All methods may be called at once from
 // many goroutines. A progress function may be nil; it is called from one goroutine
 // at a time and must not block.
@@ -26,6 +26,7 @@ type Drive interface {
 	Seal(ctx context.Context, path string) (volume.VersionInfo, error)
 	// Check reads the whole repository; with data also every byte of the packs.
 	Check(ctx context.Context, data bool, progress func(volume.Progress)) (volume.CheckResult, error)
+	Metadata
 }
 
 // ProtocolVersion is raised when requests or answers change their meaning.

@@ -55,6 +55,13 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/log", answer(s.log))
 	mux.HandleFunc("POST /v1/restore", answer(s.restore))
 	mux.HandleFunc("POST /v1/seal", answer(s.seal))
+	mux.HandleFunc("POST /v1/meta/get", answer(s.metaGet))
+	mux.HandleFunc("POST /v1/meta/change", answer(s.metaChange))
+	mux.HandleFunc("POST /v1/meta/undo", answer(s.metaUndo))
+	mux.HandleFunc("GET /v1/meta/ops", answer(s.metaOps))
+	mux.HandleFunc("POST /v1/meta/log", answer(s.metaLog))
+	mux.HandleFunc("POST /v1/tags", answer(s.tags))
+	mux.HandleFunc("POST /v1/tags/rename", answer(s.renameTag))
 	mux.HandleFunc("POST /v1/sync", stream(s, s.sync))
 	mux.HandleFunc("POST /v1/check", stream(s, s.check))
 	mux.HandleFunc("POST /v1/unmount", stream(s, s.unmount))
@@ -98,7 +105,8 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // request is what a handler gets to know.
 type request struct {
 	who      Caller
-	body     func(any) error // decodes the body
+	body     func(any) error        // decodes the body
+	large    func(any, int64) error // decodes one of up to so many bytes
 	progress func(volume.Progress)
 }
 
@@ -107,14 +115,15 @@ func newRequest(w http.ResponseWriter, r *http.Request) (request, error) {
 	if !ok || c.err != nil {
 		return request{}, deniedf("cannot tell who is calling: %v", c.err)
 	}
-	return request{who: c.who, body: func(to any) error {
-		d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	decode := func(to any, limit int64) error {
+		d := json.NewDecoder(io.LimitReader(r.Body, limit))
 		d.DisallowUnknownFields()
 		if err := d.Decode(to); err != nil {
 			return &Error{"invalid", "request: " + err.Error()}
 		}
 		return nil
-	}}, nil
+	}
+	return request{who: c.who, large: decode, body: func(to any) error { return decode(to, 1<<20) }}, nil
 }
 
 // answer turns fn into a handler that answers with one JSON value.

@@ -199,6 +199,12 @@ var docClaims = []docClaim{
 			t.Errorf("the version's mode is %v", get(os.Stat(v))(t).Mode())
 		}
 	}},
+	{"`.snapshots/NAME` is the directory as it was when the snapshot NAME was taken, also where what is below has since been changed, renamed, moved or deleted", snapshotDocClaim(testSnapshotShows, testSnapshotOfMovedDirectory)},
+	{"`ls MNT/.snapshots` lists the snapshots with the time they were taken; in other directories those that know the directory are listed", snapshotDocClaim(testSnapshotListed)},
+	{"`mkdir MNT/.snapshots/NAME` takes a snapshot of the whole drive, `rmdir` drops it; in the `.snapshots` of other directories both give EROFS", snapshotDocClaim(testSnapshotDropped, testSnapshotNames)},
+	{"`.snapshots/@MOMENT` opens any moment that is kept, unlisted: `@2026-11-22T10:00:00Z`, `@2026-11-22` (the end of that day), `@yesterday`, `@-2h`, `@GMT-2026.11.22-10.00.00`", snapshotDocClaim(testSnapshotMoments)},
+	{"Everything in a snapshot is read-only: every change gives EROFS, and a link from it into the live tree EXDEV", snapshotDocClaim(testSnapshotReadOnly, testSnapshotAttributes)},
+	{"Inode numbers in a snapshot differ from the live ones and from those of other snapshots, are the same after a remount, and names of one file share one", snapshotDocClaim(testSnapshotInodes)},
 	{"The versions of a deleted file stay", func(t *testing.T, d *drive, dir string) {
 		p := saveVersion(t, d, dir, "f", "one")
 		must(t, os.Remove(p))
@@ -228,6 +234,17 @@ var docClaims = []docClaim{
 			t.Errorf("%d bytes are left", len(got))
 		}
 	}},
+}
+
+// snapshotDocClaim tries tests of snapshots as a claim of the page.
+func snapshotDocClaim(tests ...func(t *testing.T, d *drive, dir, name string)) func(*testing.T, *drive, string) {
+	return func(t *testing.T, d *drive, dir string) {
+		for i, try := range tests {
+			sub := filepath.Join(dir, fmt.Sprint(i))
+			must(t, os.Mkdir(sub, 0o755))
+			try(t, d, sub, fmt.Sprintf("%s-%d", filepath.Base(dir), i))
+		}
+	}
 }
 
 // The claims of docs/semantics.md stand there in the words that are tried here, and they hold.

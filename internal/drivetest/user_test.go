@@ -96,6 +96,7 @@ func insideOrdinaryUser(t *testing.T) {
 		}
 	})
 	t.Run("versions", func(t *testing.T) { savePatterns(t, d) })
+	t.Run("snapshots", func(t *testing.T) { trySnapshotClaims(t, d) })
 	for _, most := range []int{60_000, 3_000_000} {
 		t.Run(fmt.Sprintf("random/%dKB", most/1000), func(t *testing.T) {
 			fsxRun(t, newDrive(t), seeds(t)[0], most, envCount(t, "RDFS_TEST_STEPS", 1500)/2)

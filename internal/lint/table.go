@@ -37,9 +37,12 @@ var imports = []row{
 		"catalog", "catalog/kv", "snapshot",
 	}},
 
+	// What people say about files.
+	{"internal/metadata", []string{"internal/blob", "internal/schema", "catalog", "internal/volume"}},
+
 	// The doors.
 	{"fs", []string{"internal/blob", "internal/volume"}},
-	{"internal/control", []string{"internal/blob", "internal/volume"}},
+	{"internal/control", []string{"internal/blob", "internal/volume", "internal/metadata"}},
 
 	// The wiring.
 	{"internal/config", []string{

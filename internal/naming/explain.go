@@ -63,10 +63,10 @@ func (d *Dir) Explain(name string, kind Kind, siblings Siblings) Advice {
 	if a.Suggest == "" || siblings == nil || d.s.c.CaseSensitive {
 		return a
 	}
-	if other := siblings(a.Suggest); other != "" {
+	if other := siblings(a.Suggest); other != "" && other != name {
 		a.Problems = append(a.Problems, Problem{Value: name, Suggest: other,
 			Expected: fmt.Sprintf("a name that differs by more than upper and lower case from %q, which is here already", other)})
-		a.Suggest = other
+		a.Suggest = ""
 	}
 	return a
 }

@@ -29,7 +29,7 @@ func (v *Volume) MayReach(p string, who Identity) error {
 		if name == "" {
 			break
 		}
-		if a.IsDir() && !may(&a.Node, who, 1) {
+		if a.IsDir() && !May(&a.Node, who, 1) {
 			return ErrAccess
 		}
 		next, err := v.resolve(i, name)
@@ -38,7 +38,7 @@ func (v *Volume) MayReach(p string, who Identity) error {
 		}
 		i = next
 		if k == len(names)-1 {
-			if a, err = v.Getattr(i); err == nil && !may(&a.Node, who, 4) {
+			if a, err = v.Getattr(i); err == nil && !May(&a.Node, who, 4) {
 				return ErrAccess
 			}
 		}
@@ -46,9 +46,9 @@ func (v *Volume) MayReach(p string, who Identity) error {
 	return nil
 }
 
-// may reports whether the permission bits (4 read, 2 write, 1 execute) of a node
+// May reports whether the permission bits (4 read, 2 write, 1 execute) of a node
 // are somebody's.
-func may(n *catalog.Node, who Identity, bits uint32) bool {
+func May(n *catalog.Node, who Identity, bits uint32) bool {
 	switch {
 	case who.UID == 0:
 		return true

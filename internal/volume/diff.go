@@ -90,7 +90,7 @@ func (s *sight) bits(tx *catalog.Tx, dir catalog.Inode) (bits uint32) {
 	}
 	if n, err := tx.Node(dir); err == nil && (dir == catalog.Root || s.bits(tx, n.Parent)&1 != 0) {
 		for _, bit := range []uint32{4, 2, 1} {
-			if may(&n, s.who, bit) {
+			if May(&n, s.who, bit) {
 				bits |= bit
 			}
 		}

@@ -194,17 +194,27 @@ func (h *Handle) Seek(ctx context.Context, off int64, whence int) (int64, error)
 	h.n.mu.Unlock()
 	if f == nil {
 		a, err := h.Attr()
-		switch {
-		case err != nil:
+		if err != nil {
 			return 0, err
-		case off < 0 || off >= a.Size:
-			return 0, ErrNoData
-		case whence == unix.SEEK_HOLE:
-			return a.Size, nil
 		}
-		return off, nil
+		return seekData(a.Size, off, whence)
 	}
-	// A descriptor's offset is shared: seek on one of our own.
+	return seekFile(f, off, whence)
+}
+
+// seekData is lseek(2) on a file of a size that is data throughout.
+func seekData(size, off int64, whence int) (int64, error) {
+	switch {
+	case off < 0 || off >= size:
+		return 0, ErrNoData
+	case whence == unix.SEEK_HOLE:
+		return size, nil
+	}
+	return off, nil
+}
+
+// seekFile is lseek(2) on a file whose descriptor others use: its offset stays.
+func seekFile(f *os.File, off int64, whence int) (int64, error) {
 	g, err := openFile(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), os.O_RDONLY)
 	if err != nil {
 		return 0, err

@@ -162,7 +162,7 @@ func (v *Volume) unnumbered(f catalog.FileID, now *Attr, list []VersionInfo) (wa
 
 func describe(ver *catalog.Version) VersionInfo {
 	return VersionInfo{Seq: uint32(ver.Seq), Time: ver.Mtime.Time(), Sealed: ver.Sealed.Time(), Size: ver.Size,
-		UID: ver.UID, Author: userName(ver.UID), Program: ver.Program, Content: ver.Content.String(), Note: ver.Note}
+		UID: ver.UID, Author: UserName(ver.UID), Program: ver.Program, Content: ver.Content.String(), Note: ver.Note}
 }
 
 // pick returns the version that a request means.
@@ -197,7 +197,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 		return res, err
 	}
 	if r.UID != 0 && r.UID != a.UID {
-		return res, fmt.Errorf("%s belongs to %s: %w", r.Path, userName(a.UID), ErrPerm)
+		return res, fmt.Errorf("%s belongs to %s: %w", r.Path, UserName(a.UID), ErrPerm)
 	}
 	ver, err := v.pick(a.File, &r)
 	if err != nil {
@@ -230,7 +230,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 	case exists && !target.IsRegular():
 		return res, fmt.Errorf("%s: %w", res.Path, ErrIsDir)
 	case exists && r.UID != 0 && r.UID != target.UID:
-		return res, fmt.Errorf("%s belongs to %s: %w", res.Path, userName(target.UID), ErrPerm)
+		return res, fmt.Errorf("%s belongs to %s: %w", res.Path, UserName(target.UID), ErrPerm)
 	case !exists:
 		if err := v.mayCreate(dir, &r); err != nil {
 			return res, fmt.Errorf("%s: %w", res.Path, err)
@@ -281,7 +281,7 @@ func (v *Volume) mayCreate(dir catalog.Inode, r *RestoreRequest) error {
 	if err != nil {
 		return err
 	}
-	if !may(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
+	if !May(&p.Node, Identity{UID: r.UID, Groups: append(r.Groups, r.GID)}, 3) {
 		return ErrAccess
 	}
 	return nil

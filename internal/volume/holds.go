@@ -32,7 +32,7 @@ type HoldInfo struct {
 }
 
 func holdInfo(h *catalog.Hold) HoldInfo {
-	i := HoldInfo{Path: h.Path, File: uint64(h.File), Placed: h.Placed.Time(), UID: h.UID, User: userName(h.UID), Reason: h.Reason}
+	i := HoldInfo{Path: h.Path, File: uint64(h.File), Placed: h.Placed.Time(), UID: h.UID, User: UserName(h.UID), Reason: h.Reason}
 	if h.Until != 0 {
 		i.Until = h.Until.Time()
 	}
@@ -199,7 +199,7 @@ func (v *Volume) PlaceHold(ctx context.Context, r HoldRequest) (info HoldInfo, e
 	}
 	switch {
 	case r.UID != 0 && r.UID != a.UID:
-		return info, fmt.Errorf("%s belongs to %s: %w", r.Path, userName(a.UID), ErrPerm)
+		return info, fmt.Errorf("%s belongs to %s: %w", r.Path, UserName(a.UID), ErrPerm)
 	case r.Reason == "" || len(r.Reason) > maxMessage:
 		return info, fmt.Errorf("%w: a hold needs a reason of at most %d bytes", ErrInvalid, maxMessage)
 	case h.Over(now):

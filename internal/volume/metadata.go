@@ -28,38 +28,41 @@ func (v *Volume) checkValue(i catalog.Inode, key string, value []byte, who Calle
 	return nil
 }
 
-// pathOf returns a path of a node from the root of the drive, for people: "" is the
-// root. A node without a name is "(deleted)".
+// pathOf returns a path of a node from the root of the drive, for people.
 func (v *Volume) pathOf(i catalog.Inode) string {
-	var path string
+	path := "(deleted)"
 	v.cat.View(func(tx *catalog.Tx) error {
-		path = pathIn(tx, i)
+		if p, err := tx.Path(i); err == nil {
+			path = p
+		}
 		return nil
 	})
 	return path
 }
 
-// maxDepth ends a walk up the tree that does not come to the root.
-const maxDepth = 4096
+// AttrsChanged tells that attributes of nodes were changed in the catalog by another
+// than Setxattr.
+func (v *Volume) AttrsChanged(nodes []catalog.Inode) {
+	notify := v.notifier.Load()
+	for _, i := range nodes {
+		if n := v.nodes.lookup(i); n != nil {
+			n.mu.Lock()
+			n.changed()
+			n.mu.Unlock()
+			v.nodes.release(n)
+		}
+		if notify != nil {
+			(*notify).AttrChanged(i)
+		}
+	}
+}
 
-func pathIn(tx *catalog.Tx, i catalog.Inode) string {
-	var names []string
-	for range maxDepth {
-		if i == catalog.Root {
-			break
-		}
-		found := false
-		tx.Names(i, func(n catalog.Name) bool {
-			names = append(names, n.Name)
-			i, found = n.Dir, true
-			return false
-		})
-		if !found {
-			return "(deleted)"
-		}
+// FileAt returns whose history and metadata are those of a path: of what is there, or
+// else of the file that was there last.
+func (v *Volume) FileAt(p string) (catalog.FileID, error) {
+	if _, a, err := v.Resolve(p); err == nil {
+		return a.File, nil
 	}
-	for l, r := 0, len(names)-1; l < r; l, r = l+1, r-1 {
-		names[l], names[r] = names[r], names[l]
-	}
-	return strings.Join(names, "/")
+	_, _, a, err := v.versioned(p)
+	return a.File, err
 }

@@ -7,6 +7,7 @@ type (
 	Inode   = catalog.Inode
 	FileID  = catalog.FileID
 	Seq     = catalog.Seq
+	Epoch   = catalog.Epoch
 	Time    = catalog.Time
 	Version = catalog.Version
 )

@@ -291,20 +291,20 @@ func TestLogTellsWhoAndWhen(t *testing.T) {
 		t.Fatalf("%+v, %v", list, err)
 	}
 	first, second := list[0], list[1]
-	if first.Seq != 1 || first.UID != 2000 || first.Author != userName(2000) || first.Program != "python3 fit.py" ||
+	if first.Seq != 1 || first.UID != 2000 || first.Author != UserName(2000) || first.Program != "python3 fit.py" ||
 		first.Size != 8 || first.Current || first.Content != blob.Sum([]byte("by grace")).String() {
 		t.Errorf("first: %+v", first)
 	}
 	if second.Seq != 0 || second.UID != ada.UID || !second.Current || second.Content != "" || second.Size != 6 {
 		t.Errorf("second: %+v", second)
 	}
-	for name, want := range map[string]string{"state": "draft", "seq": "1", "author": userName(ada.UID), "blake3": ""} {
+	for name, want := range map[string]string{"state": "draft", "seq": "1", "author": UserName(ada.UID), "blake3": ""} {
 		if got := r.xattr("f", "user.rdfs."+name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
 	r.sync()
-	for name, want := range map[string]string{"state": "stored", "seq": "2", "author": userName(ada.UID), "blake3": blob.Sum([]byte("by ada")).String()} {
+	for name, want := range map[string]string{"state": "stored", "seq": "2", "author": UserName(ada.UID), "blake3": blob.Sum([]byte("by ada")).String()} {
 		if got := r.xattr("f", "user.rdfs."+name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}

@@ -26,7 +26,7 @@ func (v *Volume) DropSnapshot(ctx context.Context, name string, who Requester) e
 // tree is removed by it: what only they showed can be collected then. Root, the owner of
 // the root directory and who took a snapshot may drop it; nobody a pinned one.
 func (v *Volume) DropSnapshots(ctx context.Context, r SnapshotsRequest) ([]SnapshotInfo, error) {
-	return v.changeSnapshots(ctx, &r, func(tx *catalog.Tx, s *catalog.Snapshot) error {
+	list, err := v.changeSnapshots(ctx, &r, func(tx *catalog.Tx, s *catalog.Snapshot) error {
 		if s.Pinned {
 			return fmt.Errorf("snapshot %s is pinned, `rdfs snapshot unpin` lets it go: %w", s.Name, ErrPerm)
 		}
@@ -35,6 +35,10 @@ func (v *Volume) DropSnapshots(ctx context.Context, r SnapshotsRequest) ([]Snaps
 		}
 		return nil
 	})
+	for k := range list {
+		v.snapshotChanged(list[k].Name)
+	}
+	return list, err
 }
 
 // PinSnapshots pins or unpins all of the snapshots, or none, and returns them as they
@@ -67,7 +71,7 @@ func (v *Volume) changeSnapshots(ctx context.Context, r *SnapshotsRequest, chang
 			case err != nil:
 				return err
 			case r.UID != 0 && r.UID != root.UID && r.UID != s.UID:
-				all = append(all, fmt.Errorf("snapshot %s was taken by %s: %w", name, userName(s.UID), ErrPerm))
+				all = append(all, fmt.Errorf("snapshot %s was taken by %s: %w", name, UserName(s.UID), ErrPerm))
 				continue
 			}
 			if err := change(tx, &s); err != nil {

@@ -36,7 +36,7 @@ func (v *Volume) PruneSnapshots(ctx context.Context, r PruneRequest) ([]PruneDec
 	case err != nil:
 		return nil, err
 	case r.UID != 0 && r.UID != root.UID:
-		return nil, fmt.Errorf("prune: only root and %s, who owns the root of the drive, may do that: %w", userName(root.UID), ErrPerm)
+		return nil, fmt.Errorf("prune: only root and %s, who owns the root of the drive, may do that: %w", UserName(root.UID), ErrPerm)
 	case r.Keep == nil:
 		r.Keep = &v.o.KeepSnapshots
 	}

@@ -33,7 +33,8 @@ func TestSnapshotShowsWhatWasClosedBeforeItAndNothingLater(t *testing.T) {
 	r.rename("a", "b")
 	r.write("b", "two")
 	r.commit()
-	e, err := r.v.ResolveMoment("s")
+	in, err := r.v.Instant("s")
+	e := in.Epoch
 	if err != nil || e != catalog.Epoch(info.Epoch) {
 		t.Fatalf("s is epoch %d, %v; want %d", e, err, info.Epoch)
 	}
@@ -88,13 +89,13 @@ func TestNamesOfSnapshotsAreTakenOnceAndFoundByTheName(t *testing.T) {
 	}
 	for name, want := range map[string]string{"nobody": "no such file", "@soon": "want 2026", "@2020-01-01": "before the drive",
 		"@0001-01-01T00:00:00Z": "before 1970", "@2999-01-01": "future"} {
-		if _, err := r.v.ResolveMoment(name); !errors.Is(err, ErrNotExist) || !strings.Contains(err.Error(), want) {
+		if _, err := r.v.Instant(name); !errors.Is(err, ErrNotExist) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want an error with %q", name, err, want)
 		}
 	}
 	r.clock.advance(time.Hour)
-	if e, err := r.v.ResolveMoment("@-30min"); err != nil || e != catalog.Epoch(third.Epoch) {
-		t.Errorf("half an hour ago is epoch %d, %v; want %d", e, err, third.Epoch)
+	if in, err := r.v.Instant("@-30min"); err != nil || in.Epoch != catalog.Epoch(third.Epoch) {
+		t.Errorf("half an hour ago is epoch %d, %v; want %d", in.Epoch, err, third.Epoch)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 // userNames remembers the names of users: looking one up may read a file.
 var userNames sync.Map // uint32 -> string
 
-// userName returns the login name of a user, or the number when there is none.
-func userName(uid uint32) string {
+// UserName returns the login name of a user, or the number when there is none.
+func UserName(uid uint32) string {
 	if name, ok := userNames.Load(uid); ok {
 		return name.(string)
 	}

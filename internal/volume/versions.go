@@ -108,7 +108,7 @@ func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
 	case "state":
 		val = "stored"
 	case "author":
-		val = userName(ver.UID)
+		val = UserName(ver.UID)
 	case "program":
 		val = ver.Program
 	}
@@ -123,6 +123,7 @@ func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
 type Content struct {
 	file    *os.File
 	partial *cache.Partial
+	size    int64
 }
 
 // OpenContent opens sealed bytes by their id: as a local file, or, when they are
@@ -130,12 +131,12 @@ type Content struct {
 func (v *Volume) OpenContent(ctx context.Context, id blob.ID, size int64) (*Content, error) {
 	if size == 0 {
 		f, err := openFile(os.DevNull, os.O_RDONLY)
-		return &Content{file: f}, err
+		return &Content{file: f, size: size}, err
 	}
 	k := cache.Key{ID: id}
 	f, err := v.cache.Get(k, id, size, os.O_RDONLY)
 	if err == nil {
-		return &Content{file: f}, nil
+		return &Content{file: f, size: size}, nil
 	}
 	if !errors.Is(err, blob.ErrNotFound) {
 		return nil, err
@@ -144,13 +145,13 @@ func (v *Volume) OpenContent(ctx context.Context, id blob.ID, size int64) (*Cont
 		if f, err = v.cache.Fetch(ctx, k, id); err != nil {
 			return nil, err
 		}
-		return &Content{file: f}, nil
+		return &Content{file: f, size: size}, nil
 	}
 	p, err := v.cache.Partial(ctx, k, id)
 	if err != nil {
 		return nil, err
 	}
-	return &Content{partial: p}, nil
+	return &Content{partial: p, size: size}, nil
 }
 
 // File returns the local file, or nil while the content arrives.
@@ -167,6 +168,14 @@ func (c *Content) ReadAt(ctx context.Context, p []byte, off int64) (n int, err e
 		err = nil
 	}
 	return n, err
+}
+
+// Seek finds data or a hole, as Handle.Seek.
+func (c *Content) Seek(off int64, whence int) (int64, error) {
+	if c.file == nil || c.size == 0 {
+		return seekData(c.size, off, whence)
+	}
+	return seekFile(c.file, off, whence)
 }
 
 // Close ends the use.

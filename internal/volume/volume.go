@@ -103,8 +103,12 @@ type Volume struct {
 type Notifier interface {
 	// ContentChanged: the bytes and attributes of the inode are others now.
 	ContentChanged(catalog.Inode)
+	// AttrChanged: the attributes of the inode are others now, its bytes are not.
+	AttrChanged(catalog.Inode)
 	// EntryChanged: the name is there now, or means another inode, or is gone.
 	EntryChanged(dir catalog.Inode, name string)
+	// SnapshotChanged: the snapshot of that name is gone, or there is one now.
+	SnapshotChanged(name string)
 }
 
 // Open opens the volume and takes up what the last run left unsealed. It fails
@@ -202,6 +206,12 @@ func (v *Volume) contentChanged(i catalog.Inode) {
 func (v *Volume) entryChanged(dir catalog.Inode, name string) {
 	if n := v.notifier.Load(); n != nil {
 		(*n).EntryChanged(dir, name)
+	}
+}
+
+func (v *Volume) snapshotChanged(name string) {
+	if n := v.notifier.Load(); n != nil {
+		(*n).SnapshotChanged(name)
 	}
 }
 

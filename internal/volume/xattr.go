@@ -247,7 +247,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 	var val string
 	switch name {
 	case "id":
-		val = strconv.FormatUint(uint64(row.File), 10)
+		return fileAttr(row.File), nil
 	case "seq":
 		if row.Seq != 0 {
 			val = strconv.FormatUint(uint64(row.Seq), 10)
@@ -263,7 +263,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "author":
 		if row.Gen != 0 || row.Seq != 0 {
-			val = userName(ver.UID)
+			val = UserName(ver.UID)
 		}
 	case "program":
 		val = ver.Program
@@ -273,3 +273,5 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 	}
 	return []byte(val), nil
 }
+
+func fileAttr(f catalog.FileID) []byte { return strconv.AppendUint(nil, uint64(f), 10) }
