@@ -29,10 +29,10 @@
 // # Memory
 //
 // A batch in use holds at most two packs (2 x PackSize), a window of at most
-// 8 MiB, and about 10 MiB for compression; a batch of small files only holds what
+// 8 MiB, and about 14 MiB for compression; a batch of small files only holds what
 // it filled. Buffers are reused between batches and let go to the garbage
 // collector when idle. So a pipeline with n batches at once takes at most about
-// 50 MiB x n, and about 150 bytes for each new chunk in the batches.
+// 55 MiB x n, and about 150 bytes for each new chunk in the batches.
 //
 // # Caveats
 //
