@@ -85,5 +85,6 @@ func (v *Volume) changeSnapshots(ctx context.Context, r *SnapshotsRequest, chang
 	if err != nil {
 		return nil, err
 	}
-	return list, v.cat.Sync(ctx)
+	// It is one commit; whoever gives up waiting for it would not know whether it happened.
+	return list, v.cat.Sync(context.WithoutCancel(ctx))
 }

@@ -92,6 +92,7 @@ func (v *Volume) takeSnapshot(ctx context.Context, r SnapshotRequest, kind snaps
 			return info, fmt.Errorf("snapshot %s: %w", r.Name, ErrExist)
 		}
 	}
+	v.awaitReleases(ctx)
 	if err := v.sealer.flush(ctx, 0, nil); err != nil {
 		return info, fmt.Errorf("snapshot: what was saved before could not be stored, so none was taken: %w", err)
 	}
