@@ -59,6 +59,12 @@ var tables = []kv.TableSpec{
 	{ID: byte(tableHeader), Name: "header"},
 }
 
+// Tables returns the tables of a catalog, for who writes rows as they are.
+func Tables() []kv.TableSpec { return tables }
+
+// HeadKey returns the key of a row that every commit changes.
+func HeadKey() []byte { return keyMeta("counters") }
+
 var be = binary.BigEndian
 
 // appendKey appends t ‖ a to b.

@@ -30,6 +30,9 @@ var imports = []row{
 	{"catalog", []string{"internal/blob", "catalog/kv"}},
 	{"snapshot", []string{"internal/blob", "catalog"}},
 
+	// A follower: copies of the catalog in a tier.
+	{"internal/ship", []string{"internal/blob", "internal/disk", "tiers", "catalog", "catalog/kv"}},
+
 	// The conductor. It knows all of them, no door and no concrete kind of tier.
 	{"internal/volume", []string{
 		"internal/blob", "internal/disk", "internal/naming", "internal/schema",
