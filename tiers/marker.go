@@ -36,24 +36,35 @@ func Marker(repoID string, created time.Time) ([]byte, error) {
 // with the id repoID. The error says what to do; it wraps blob.ErrCorrupt or ErrForeign
 // where they apply.
 func CheckMarker(place string, text []byte, repoID string) error {
+	got, err := Owner(place, text)
+	switch {
+	case errors.Is(err, blob.ErrCorrupt):
+		return fmt.Errorf("%w: write it anew as FORMAT.md of package tiers/dir says, with the id of this repository (%s)", err, repoID)
+	case err != nil:
+		return err
+	case got != repoID:
+		return fmt.Errorf("%w: %s names repository %s, and this is %s: give each repository a place of its own",
+			ErrForeign, place, got, repoID)
+	}
+	return nil
+}
+
+// Owner returns the id of the repository whose tier the marker text, found in place,
+// marks.
+func Owner(place string, text []byte) (repoID string, err error) {
 	// The version comes first: other formats may have other members.
 	var version struct {
 		Format int `json:"format"`
 	}
 	if err := json.Unmarshal(text, &version); err != nil || version.Format <= 0 {
-		return fmt.Errorf("%s: %w: not the marker of a tier: write it anew as FORMAT.md of package tiers/dir says, "+
-			"with the id of this repository (%s)", place, blob.ErrCorrupt, repoID)
+		return "", fmt.Errorf("%s: %w: not the marker of a tier", place, blob.ErrCorrupt)
 	}
 	if version.Format != markerFormat {
-		return fmt.Errorf("%s: format %d is not known to this version of rdfs, which knows %d: use a newer rdfs", place, version.Format, markerFormat)
+		return "", fmt.Errorf("%s: format %d is not known to this version of rdfs, which knows %d: use a newer rdfs", place, version.Format, markerFormat)
 	}
 	var m marker
 	if err := json.Unmarshal(text, &m); err != nil {
-		return fmt.Errorf("%s: %w: %w", place, blob.ErrCorrupt, err)
+		return "", fmt.Errorf("%s: %w: %w", place, blob.ErrCorrupt, err)
 	}
-	if m.Repository != repoID {
-		return fmt.Errorf("%w: %s names repository %s, and this is %s: give each repository a place of its own",
-			ErrForeign, place, m.Repository, repoID)
-	}
-	return nil
+	return m.Repository, nil
 }

@@ -117,7 +117,7 @@ func (d *fakeDrive) Close(ctx context.Context, _ func(volume.Progress)) error {
 	return ctx.Err()
 }
 
-func (d *fakeDrive) RunSchedule(context.Context) {}
+func (d *fakeDrive) Background(context.Context) {}
 
 type fakeMounted struct{ d *fakeDrive }
 

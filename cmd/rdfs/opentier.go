@@ -28,13 +28,8 @@ func openTier(ctx context.Context, o openOptions) (store tierStore, err error) {
 	// not there is a disk that is not mounted.
 	_, err = os.Stat(catalogPath(o.Dir))
 	isNew := errors.Is(err, fs.ErrNotExist)
-	if t.Kind == config.KindDir {
-		store, err = openDir(t, o, isNew)
-	} else {
-		store, err = openBucket(ctx, t, o, isNew)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("tier %s: %w", t.Name, err)
+	if store, err = openStore(ctx, t, o, isNew); err != nil {
+		return nil, err
 	}
 	if !isNew {
 		return store, nil
@@ -42,9 +37,22 @@ func openTier(ctx context.Context, o openOptions) (store tierStore, err error) {
 	for object, err := range store.List(ctx, "") {
 		if err == nil {
 			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
-				"Bring the catalog back from a backup", catalogPath(o.Dir), t.Name, object.Key)
+				"`rdfs recover` makes it anew in another directory from the copies in the tier", catalogPath(o.Dir), t.Name, object.Key)
 		}
 		return nil, errors.Join(err, store.Close())
+	}
+	return store, nil
+}
+
+// openStore opens a tier of any kind, and makes it before if create is set.
+func openStore(ctx context.Context, t config.Tier, o openOptions, create bool) (store tierStore, err error) {
+	if t.Kind == config.KindDir {
+		store, err = openDir(t, o, create)
+	} else {
+		store, err = openBucket(ctx, t, o, create)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tier %s: %w", t.Name, err)
 	}
 	return store, nil
 }

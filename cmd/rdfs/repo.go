@@ -30,8 +30,9 @@ type drive interface {
 	Access(ctx context.Context, who control.Caller, path string) error
 	// Mount mounts the drive; it serves when Mount returns.
 	Mount(ctx context.Context, o mountOptions) (mounted, error)
-	// RunSchedule takes snapshots when they are due, until ctx ends.
-	RunSchedule(ctx context.Context)
+	// Background does what a mounted drive does by itself, until ctx ends: it takes
+	// snapshots when they are due, and ships the catalog to the tier.
+	Background(ctx context.Context)
 	// Close seals what was closed until ctx ends, and ends the drive. What is left
 	// unsealed is taken up by the next Open.
 	Close(ctx context.Context, progress func(volume.Progress)) error

@@ -35,19 +35,8 @@ func isRepository(dir string) bool {
 // createRepository makes a repository in dir, which is absent or empty. The file
 // rdfs.yaml comes last: without it there is no repository.
 func (a *app) createRepository(dir, scheme string) error {
-	if isRepository(dir) {
-		return failf(exitFailed, "%s is a repository already", dir)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("make repository: %w", err)
-	}
-	// What an attempt that was cut short left behind is no obstacle.
-	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() == "lost+found" || disk.IsTemp(e.Name()) || ours(dir, e)
-	})
-	if len(entries) > 0 {
-		return failf(exitFailed, "%s is not a repository, and not empty (it holds %q): give a new directory", dir, entries[0].Name())
+	if err := a.roomForRepository(dir); err != nil {
+		return err
 	}
 	id, err := ulid.New(ulid.Timestamp(a.now()), rand.Reader)
 	if err != nil {
@@ -74,6 +63,25 @@ func (a *app) createRepository(dir, scheme string) error {
 	}
 	if err := disk.WriteFile(disk.OS, filepath.Join(dir, config.FileName), bytes.NewReader(data), 0o644); err != nil {
 		return fmt.Errorf("make repository: %w", err)
+	}
+	return nil
+}
+
+// roomForRepository returns nil if a repository can be made in dir.
+func (a *app) roomForRepository(dir string) error {
+	if isRepository(dir) {
+		return failf(exitFailed, "%s is a repository already", dir)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("make repository: %w", err)
+	}
+	// What an attempt that was cut short left behind is no obstacle.
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
+		return e.Name() == "lost+found" || e.Name() == recovering || disk.IsTemp(e.Name()) || ours(dir, e)
+	})
+	if len(entries) > 0 {
+		return failf(exitFailed, "%s is not a repository, and not empty (it holds %q): give a new directory", dir, entries[0].Name())
 	}
 	return nil
 }

@@ -248,7 +248,7 @@ func (s *session) startSchedule() (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.drive.RunSchedule(ctx)
+		s.drive.Background(ctx)
 	}()
 	return func() { cancel(); <-done }
 }

@@ -60,7 +60,11 @@ func (a *app) printStatus(st volume.Status) {
 		cacheMax = " of " + size(st.CacheMax)
 	}
 	row("cache", "%s%s", size(st.CacheBytes), cacheMax)
-	row("catalog", "%s, epoch %d", size(st.CatalogBytes), st.Epoch)
+	shipped := ""
+	if !st.CatalogShipped.IsZero() {
+		shipped = ", in the tier as of " + moment(st.CatalogShipped)
+	}
+	row("catalog", "%s, epoch %d%s", size(st.CatalogBytes), st.Epoch, shipped)
 	row("free disk", "%s", size(st.FreeBytes))
 	row("open for writing", "%s", plural(st.OpenForWriting, "file"))
 	row("not yet stored", "%s, %s (%d being stored now)", plural(st.Unsealed, "file"), size(st.UnsealedBytes), st.Sealing)
@@ -72,6 +76,9 @@ func (a *app) printStatus(st volume.Status) {
 	t.Flush()
 	for _, e := range st.SealErrors {
 		fmt.Fprintf(a.stdout, "cannot store: %s\n", e)
+	}
+	if st.CatalogShipError != "" {
+		fmt.Fprintf(a.stdout, "the catalog does not reach the tier: %s\n", st.CatalogShipError)
 	}
 	if st.ReadOnlyWhy != "" {
 		fmt.Fprintf(a.stdout, "NOTHING CAN BE SAVED: %s\n", st.ReadOnlyWhy)

@@ -13,6 +13,7 @@ import (
 	rdfs "github.com/rdfs/rdfs/fs"
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/metadata"
+	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -23,8 +24,9 @@ type volumeEngine struct{}
 type openVolume struct {
 	*volume.Volume
 	*metadata.Store
-	o     openOptions
-	store tierStore
+	o       openOptions
+	store   tierStore
+	shipper *ship.Shipper // nil: the catalog is not shipped
 }
 
 // Open implements engine.
@@ -37,10 +39,11 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, err
 	}
-	engine, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
+	bolt, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("catalog: %w", err), store.Close())
 	}
+	engine, shipper := shipped(bolt, o, store)
 	var disk unix.Statfs_t
 	if err := unix.Statfs(o.Dir, &disk); err != nil {
 		return nil, errors.Join(err, engine.Close(), store.Close())
@@ -67,7 +70,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &openVolume{v, metadata.New(v, o.Config.Metadata), o, store}, nil
+	return &openVolume{v, metadata.New(v, o.Config.Metadata), o, store, shipper}, nil
 }
 
 func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }
@@ -79,7 +82,11 @@ func (d *openVolume) Access(_ context.Context, who control.Caller, path string) 
 
 // Close implements drive.
 func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
-	err := errors.Join(d.Volume.Close(ctx, progress), d.store.Close())
+	err := d.Volume.Sync(ctx, "", progress)
+	d.ship(ctx) // while a copy can be taken, if one is due
+	err = errors.Join(err, d.Volume.Close(ctx, progress))
+	d.closeShipper(ctx)
+	err = errors.Join(err, d.store.Close())
 	if err == nil || onlyEnded(err) {
 		err = errors.Join(err, endRun(d.o.Dir))
 	}

@@ -38,6 +38,7 @@ type Config struct {
 	Cache     Cache
 	Snapshots Snapshots
 	Versions  Versions
+	Catalog   Catalog
 	SealAfter time.Duration // quiet time after the last close before a version is made
 	Mount     Mount
 	Log       Log
@@ -63,6 +64,13 @@ type Cache struct {
 // Versions says which versions are kept.
 type Versions struct {
 	Keep string // "all"
+}
+
+// Catalog says how the catalog is copied to the first tier.
+type Catalog struct {
+	ShipEvery  time.Duration // between two pieces of its log; 0: it is not copied
+	CopyEvery  time.Duration // between two whole copies
+	KeepCopies int
 }
 
 // Mount holds what `rdfs mount` does unless its options say otherwise.

@@ -112,6 +112,37 @@ tiers:
 	}
 }
 
+func TestWithTiersChangesNothingElse(t *testing.T) {
+	const id = "version: 1\nid: " + testID + "\n"
+	cloud := Tier{Name: "cloud", Kind: KindS3, Endpoint: "http://nas", Bucket: "lab"}
+	text, err := Default("free", testID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"as it is made": string(text),
+		"at the end":    id + "seal_after: 5s # mine\ntiers:\n- {name: a, kind: dir, path: x}\n",
+		"in the middle": id + "tiers:\n  # the old one\n  - name: a\n    kind: dir\n    path: x\n\n# mine\nseal_after: 5s\n",
+		"nowhere":       id + "seal_after: 5s # mine\n",
+		"on one line":   id + "tiers: [{name: a, kind: dir, path: x}]\nseal_after: 5s # mine\n",
+	} {
+		got, err := WithTiers("f", []byte(text), cloud)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		c, _ := Parse("f", got)
+		if c.Tiers[0] != cloud || strings.Contains(text, "mine") && (!strings.Contains(string(got), "# mine") || c.SealAfter != 5*time.Second) {
+			t.Errorf("%s: got\n%s", name, got)
+		}
+	}
+	for _, bad := range []string{"version: 9\n", id + "tiers: [\n{name: a, kind: dir, path: x}\n]\n"} {
+		if got, err := WithTiers("f", []byte(bad), cloud); err == nil {
+			t.Errorf("%q was accepted:\n%s", bad, got)
+		}
+	}
+}
+
 func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 	const head = "version: 1\nid: " + testID + "\n"
 	tests := []struct {
@@ -128,7 +159,7 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 		{"wrong section", head + "cache:\n  allow_other: true\n",
 			[]string{`f:4:3: cache.allow_other: unknown key; "allow_other" belongs below "mount"`}},
 		{"nothing near", head + "quux: 1\n",
-			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, cache, snapshots, versions, seal_after, mount, log`}},
+			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, catalog, cache, snapshots, versions, seal_after, mount, log`}},
 		{"reserved section", head + "placement:\n  copies: 2\n",
 			[]string{"f:4:3: placement.copies: this version of rdfs knows no key below \"placement\"; write `placement: {}`"}},
 		{"field of no type", head + "metadata:\n  fields:\n    side: {type: enumm, values: [a]}\n",
@@ -150,7 +181,7 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 		{"no unit", head + "seal_after: 5\n",
 			[]string{`f:3:13: seal_after: "5" has no unit: write 5s for seconds`}},
 		{"zero seal_after", head + "seal_after: 0\n",
-			[]string{`f:3:13: seal_after: want a time from 10ms to 24h, got "0"`}},
+			[]string{`f:3:13: seal_after: want a time from 10ms to 1d, got "0"`}},
 		{"percentage", head + "cache: {min_free: 105%}\n",
 			[]string{`f:3:19: cache.min_free: want a percentage from 0% to 100%, got "105%"`}},
 		{"unknown word", head + "naming:\n  scheme: hierarchcal\n",

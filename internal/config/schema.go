@@ -44,6 +44,7 @@ var sections = []section{
 		"Types: string, int, float, bool, date, time, enum, list (of: TYPE), quantity. See docs/metadata.md."},
 	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`.\nA bucket instead: kind: s3, endpoint: https://HOST, bucket: NAME. See docs/tiers.md."},
 	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
+	{"catalog", "Names, attributes, versions and snapshots. They are copied to the first tier, from which `rdfs recover`\nbrings everything back when this repository is lost."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
 	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
 	{"versions", "Every save is a version."},
@@ -53,7 +54,7 @@ var sections = []section{
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(namingKeys, plainKeys, snapshotKeys)
+var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, snapshotKeys)
 
 var plainKeys = []key{
 	{
@@ -102,15 +103,7 @@ var plainKeys = []key{
 	{
 		name: "seal_after", def: "1s",
 		set: func(c *Config, s string) error {
-			d, err := ParseDuration(s)
-			if err != nil {
-				return err
-			}
-			if d < 10*time.Millisecond || d > 24*time.Hour {
-				return fmt.Errorf("want a time from 10ms to 24h, got %q", s)
-			}
-			c.SealAfter = d
-			return nil
+			return duration(s, 10*time.Millisecond, 24*time.Hour, &c.SealAfter)
 		},
 		get: func(c *Config) string { return FormatDuration(c.SealAfter) },
 	},

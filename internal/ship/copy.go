@@ -16,9 +16,13 @@ import (
 // not kept. s.work is held.
 func (s *Shipper) copy(ctx context.Context) error {
 	id := s.o.NewID()
-	s.unsent = nil       // of the log that ends
-	s.o.Engine.restart() // before the copy is begun: its log may have more than it lacks, not less
-	m, err := s.putBlocks(ctx)
+	s.unsent = nil // of the log that ends
+	// Before the copy is begun: its log may have more than it lacks, not less.
+	err := s.o.Engine.restart()
+	var m manifest
+	if err == nil {
+		m, err = s.putBlocks(ctx)
+	}
 	if err == nil {
 		err = s.startLog(ctx, id, m)
 	}

@@ -25,7 +25,8 @@ type Engine struct {
 	mu     sync.Mutex
 	groups []byte // that were committed and not taken
 	gap    bool   // something that was committed is not in groups: a copy is due
-	head   string // a hash of the row that every commit changes; empty: not known
+	first  string // a hash of the row that every commit changes, before the first commit; empty: not known
+	head   string // the same, now
 	full   chan struct{}
 }
 
@@ -41,6 +42,16 @@ func Wrap(e kv.Engine, limit int, now func() time.Time) *Engine {
 		limit = DefaultLimit
 	}
 	return &Engine{Engine: e, now: now, limit: limit, full: make(chan struct{}, 1)}
+}
+
+// Declare implements kv.Engine.
+func (e *Engine) Declare(tables []kv.TableSpec) error {
+	err := e.Engine.Declare(tables)
+	if err == nil {
+		e.first, err = e.readHead()
+		e.head = e.first
+	}
+	return err
 }
 
 // Commit implements kv.Engine.
@@ -92,10 +103,14 @@ func (e *Engine) take() (groups []byte, gap bool) {
 }
 
 // restart forgets what waits: a copy that is taken from now on has it.
-func (e *Engine) restart() {
+func (e *Engine) restart() error {
+	e.commit.Lock()
+	defer e.commit.Unlock()
+	head, err := e.readHead()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.gap, e.groups = false, nil
+	e.gap, e.groups, e.head = false, nil, head
+	return err
 }
 
 func (e *Engine) waiting() (bytes int, gap bool) {

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/rdfs/rdfs/catalog"
-	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/disk"
 	"github.com/rdfs/rdfs/tiers"
 )
@@ -37,8 +35,10 @@ type Shipper struct {
 	o   Options
 	log *slog.Logger
 
-	work   sync.Mutex // one at a time ships
-	unsent []byte     // a segment that could not be stored, or nobody knows; guarded by work
+	work    sync.Mutex // one at a time ships; guards these:
+	before  state      // that the last run left; no Copy: it did not
+	resumed bool       // before was looked at
+	unsent  []byte     // a segment that could not be stored, or nobody knows
 
 	mu    sync.Mutex // guards what Status shows and the state
 	state state
@@ -55,7 +55,8 @@ type Status struct {
 	Error   string    `json:"error,omitempty"`  // of the last try
 }
 
-// New returns a Shipper that goes on where the last run ended, if it ended in order.
+// New returns a Shipper that goes on where the last run ended, if it ended in order. The
+// engine may still lack its tables.
 func New(o Options) *Shipper {
 	if o.Every <= 0 {
 		o.Every = time.Minute
@@ -73,35 +74,30 @@ func New(o Options) *Shipper {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	s := &Shipper{o: o, log: o.Logger}
-	st, ok := s.readState()
-	if ok && st.Head == s.head() {
-		s.state = st
-		s.last = st.Shipped
-		o.Engine.head = st.Head // nobody commits yet
-	} else {
-		o.Engine.miss()
-	}
+	s.before, _ = s.readState()
 	return s
 }
 
-// head returns a hash of the row that every commit changes.
-func (s *Shipper) head() string {
-	snap, err := s.o.Engine.Snapshot()
-	if err != nil {
-		return ""
+// resume goes on with the log of the last run, if the catalog is the one that was
+// shipped then. s.work is held.
+func (s *Shipper) resume() {
+	if s.resumed {
+		return
 	}
-	defer snap.Close()
-	return blob.Sum(snap.Get(catalog.HeadKey())).String()
+	s.resumed = true
+	if s.before.Copy == "" || s.before.Head != s.o.Engine.firstHead() {
+		s.o.Engine.miss()
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state, s.last = s.before, s.before.Shipped
 }
 
-// Run ships until ctx ends.
+// Run ships until ctx ends. It begins with waiting: a drive that was just mounted has
+// better things to do.
 func (s *Shipper) Run(ctx context.Context) {
 	for {
-		err := s.Ship(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		s.report(err)
 		wait := time.NewTimer(s.o.Every)
 		select {
 		case <-ctx.Done():
@@ -111,6 +107,11 @@ func (s *Shipper) Run(ctx context.Context) {
 		case <-s.o.Engine.full:
 			wait.Stop()
 		}
+		err := s.Ship(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		s.report(err)
 	}
 }
 
@@ -144,6 +145,10 @@ func (s *Shipper) Status() Status {
 func (s *Shipper) Ship(ctx context.Context) error {
 	s.work.Lock()
 	defer s.work.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.resume()
 	_, gap := s.o.Engine.waiting()
 	s.mu.Lock()
 	due := s.state.Copy == "" || !s.o.Now().Before(s.state.Taken.Add(s.o.CopyEvery))
@@ -204,6 +209,7 @@ func (s *Shipper) send(ctx context.Context) error {
 func (s *Shipper) Close(ctx context.Context) error {
 	s.work.Lock()
 	defer s.work.Unlock()
+	s.resume()
 	if _, gap := s.o.Engine.waiting(); gap {
 		return nil // the next run takes a copy; there is nothing to remember
 	}

@@ -159,6 +159,22 @@ func (r *rig) want(got, want map[string]string) {
 	}
 }
 
+// A run that did nothing but take a copy ends in order, too, and so does one that did
+// nothing at all.
+func TestNothingIsCopiedTwice(t *testing.T) {
+	r := newRig(t)
+	r.change(3)
+	r.ship()
+	for range 3 {
+		r.close()
+		r.open(0)
+		r.ship()
+	}
+	if ids, err := listCopies(t.Context(), r.store); err != nil || len(ids) != 1 {
+		t.Errorf("copies: %v, %v; want one", ids, err)
+	}
+}
+
 // faulty is a store that fails.
 type faulty struct {
 	tiers.Store

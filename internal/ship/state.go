@@ -41,14 +41,28 @@ func (s *Shipper) readState() (st state, ok bool) {
 // writeState writes the file. s.mu is held.
 func (s *Shipper) writeState() error {
 	s.state.Shipped, s.state.Head = s.last, s.o.Engine.lastHead()
-	if s.state.Head == "" {
-		return nil // nothing was committed, and the engine cannot be asked: the next run takes a copy
-	}
 	text, err := json.MarshalIndent(s.state, "", "  ")
 	if err != nil {
 		return err
 	}
 	return disk.WriteFile(s.o.FS, s.o.State, bytes.NewReader(append(text, '\n')), 0o600)
+}
+
+// readHead returns a hash of the row that every commit changes.
+func (e *Engine) readHead() (string, error) {
+	snap, err := e.Snapshot()
+	if err != nil {
+		return "", err
+	}
+	defer snap.Close()
+	return blob.Sum(snap.Get(catalog.HeadKey())).String(), nil
+}
+
+// firstHead returns a hash of the row that every commit changes, as it was in the beginning.
+func (e *Engine) firstHead() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.first
 }
 
 // lastHead returns a hash of the row that every commit changes, as it is now.

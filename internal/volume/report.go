@@ -21,12 +21,14 @@ type Status struct {
 	Sealing        int      `json:"sealing"` // files being sealed now
 	SealErrors     []string `json:"seal_errors,omitempty"`
 
-	CatalogBytes int64 `json:"catalog_bytes"`
-	CacheBytes   int64 `json:"cache_bytes"`
-	CacheMax     int64 `json:"cache_max"`
-	Packs        int   `json:"packs"`
-	PackBytes    int64 `json:"pack_bytes"`
-	FreeBytes    int64 `json:"free_bytes"` // on the disk of the drafts
+	CatalogBytes     int64     `json:"catalog_bytes"`
+	CatalogShipped   time.Time `json:"catalog_shipped,omitzero"`     // when all of it was in the tier
+	CatalogShipError string    `json:"catalog_ship_error,omitempty"` // why it could not be brought there
+	CacheBytes       int64     `json:"cache_bytes"`
+	CacheMax         int64     `json:"cache_max"`
+	Packs            int       `json:"packs"`
+	PackBytes        int64     `json:"pack_bytes"`
+	FreeBytes        int64     `json:"free_bytes"` // on the disk of the drafts
 
 	// SafeToUnplug: everything that was closed is sealed, and the catalog is durable.
 	SafeToUnplug bool     `json:"safe_to_unplug"`

@@ -53,17 +53,36 @@ func writeMarker(o Options, path, repoID string) error {
 	return disk.WriteFile(o.FS, filepath.Join(path, markerName), bytes.NewReader(text), 0o644)
 }
 
+// Owner returns the id of the repository whose tier is in path.
+func Owner(path string, o Options) (repoID string, err error) {
+	text, err := readMarker(o.withDefaults().FS, path)
+	if err == nil {
+		repoID, err = tiers.Owner(path, text)
+	}
+	if err != nil {
+		return "", fmt.Errorf("tier %s: %w", path, err)
+	}
+	return repoID, nil
+}
+
 // checkMarker returns nil if root is a tier of the repository. The error says what
 // to do; it wraps blob.ErrOffline, blob.ErrCorrupt or ErrForeign where they apply.
 func checkMarker(fsys disk.FS, root, repoID string) error {
-	path := filepath.Join(root, markerName)
-	text, err := disk.ReadFile(fsys, path)
+	text, err := readMarker(fsys, root)
+	if err != nil {
+		return err
+	}
+	return tiers.CheckMarker(filepath.Join(root, markerName), text, repoID)
+}
+
+func readMarker(fsys disk.FS, root string) ([]byte, error) {
+	text, err := disk.ReadFile(fsys, filepath.Join(root, markerName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: mount the disk that holds the tier; if it is mounted, "+
+		return nil, fmt.Errorf("%w: mount the disk that holds the tier; if it is mounted, "+
 			"the path in the configuration is wrong (%w)", blob.ErrOffline, err)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", blob.ErrOffline, err)
+		return nil, fmt.Errorf("%w: %w", blob.ErrOffline, err)
 	}
-	return tiers.CheckMarker(path, text, repoID)
+	return text, nil
 }

@@ -117,6 +117,23 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Owner returns the id of the repository whose tier is in the place.
+func Owner(ctx context.Context, o Options) (repoID string, err error) {
+	s, err := Open("", o)
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	text, err := s.marker(ctx)
+	if err == nil {
+		repoID, err = tiers.Owner(s.place, text)
+	}
+	if err != nil {
+		return "", fmt.Errorf("tier %s: %w", s.place, err)
+	}
+	return repoID, nil
+}
+
 // begin is what every operation on a key starts with. It returns the key in the bucket.
 func (s *Store) begin(ctx context.Context, key string) (name string, err error) {
 	if err := tiers.CheckKey(key); err != nil {
@@ -144,11 +161,7 @@ func (s *Store) ready(ctx context.Context) error {
 
 // checkMarker looks whose the bucket is, and whether it keeps versions.
 func (s *Store) checkMarker(ctx context.Context) error {
-	text, err := s.readAll(ctx, s.prefix+tiers.MarkerKey)
-	if errors.Is(err, blob.ErrNotFound) {
-		return fmt.Errorf("%w: %s is not a tier: it has no %s; if the bucket and the prefix are right, "+
-			"its marker was removed: write it anew as FORMAT.md of package tiers/dir says", blob.ErrOffline, s.place, tiers.MarkerKey)
-	}
+	text, err := s.marker(ctx)
 	if err == nil {
 		err = tiers.CheckMarker(s.place, text, s.repoID)
 	}
@@ -171,6 +184,15 @@ func (s *Store) checkMarker(ctx context.Context) error {
 	defer s.mu.Unlock()
 	s.ours, s.versioned = true, versioned
 	return nil
+}
+
+func (s *Store) marker(ctx context.Context) ([]byte, error) {
+	text, err := s.readAll(ctx, s.prefix+tiers.MarkerKey)
+	if errors.Is(err, blob.ErrNotFound) {
+		err = fmt.Errorf("%w: %s is not a tier: it has no %s; if the bucket and the prefix are right, "+
+			"its marker was removed: write it anew as FORMAT.md of package tiers/dir says", blob.ErrOffline, s.place, tiers.MarkerKey)
+	}
+	return text, err
 }
 
 // Bounds of a call.
