@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=("$@")
 if [ ${#packages[@]} -eq 0 ]; then
-	packages=(fuse3 mount e2fsprogs attr git rsync sqlite3 vim r-base-core
+	packages=(fuse3 mount e2fsprogs attr git rsync sqlite3 vim zstd r-base-core
 		python3-h5py python3-numpy python3-pandas python3-sklearn python3-netcdf4 python3-tables python3-zarr)
 fi
 

@@ -3,9 +3,12 @@ package drivetest
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -158,4 +161,75 @@ func TestALostCatalogComesBackFromTheDirectoryOfPacks(t *testing.T) {
 	d.check()
 	d.refused(d.rdfs("recover", "--from", filepath.Join(d.dir, "blobs"), d.repo), "is a repository already")
 	d.refused(d.rdfs("recover", "--from", d.mnt, d.repo+"2"), "offline", "rdfs-tier")
+}
+
+// The tier is read by a program that shares no code with rdfs.
+func TestATierIsReadWithoutRdfs(t *testing.T) {
+	need(t, "zstd", "zstd")
+	d := newDrive(t)
+	fillForDrill(d)
+	must(t, os.WriteFile(d.path("floats"), smooth(1<<16), 0o644)) // of another kind in the pack
+	must(t, os.WriteFile(d.path("empty"), nil, 0o600))
+	d.sync()
+	want := map[string][]byte{}
+	must(t, filepath.WalkDir(d.mnt, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			rel, _ := filepath.Rel(d.mnt, p)
+			want[rel], err = os.ReadFile(p)
+		}
+		return err
+	}))
+	d.umount()
+	script := func(args ...string) *exec.Cmd {
+		cmd := exec.Command("python3", append([]string{"../../scripts/rdfs-extract.py", filepath.Join(d.repo, "blobs")}, args...)...)
+		cmd.Env = programEnv(d.dir)
+		return cmd
+	}
+	out := filepath.Join(d.dir, "out")
+	run(t, script("--no-verify", "extract", "", out))
+	for name, data := range want {
+		got, err := os.ReadFile(filepath.Join(out, name))
+		if err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%s: %d bytes, %v; want %d", name, len(got), err, len(data))
+		}
+	}
+	if target, err := os.Readlink(filepath.Join(out, "link")); target != "exp/trial-02.csv" {
+		t.Errorf("the link: %q, %v", target, err)
+	}
+	if list := run(t, script("list", "--versions", "exp/trial-04.csv")); strings.Count(list, "version ") != 3 {
+		t.Errorf("list says\n%s", list)
+	}
+	if list := run(t, script("snapshots")); !strings.HasPrefix(list, "before: epoch ") {
+		t.Errorf("snapshots says\n%s", list)
+	}
+	second := filepath.Join(d.dir, "second")
+	run(t, script("extract", "--version", "2", "exp/trial-04.csv", second))
+	if got, err := os.ReadFile(second); string(got) != "second\n" {
+		t.Errorf("version 2: %q, %v", got, err)
+	}
+	// One bit of each pack is another: nothing wrong is written as if it were right.
+	must(t, filepath.WalkDir(filepath.Join(d.repo, "blobs", "packs"), func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		for at := 64; at < len(text); at += 40 {
+			text[at] ^= 4
+		}
+		return os.WriteFile(p, text, 0o600)
+	}))
+	if text, err := script("extract", "exp/trial-04.csv", filepath.Join(d.dir, "third")).CombinedOutput(); err == nil {
+		t.Errorf("a damaged pack was extracted: %s", text)
+	}
+}
+
+// smooth returns n float32 of a signal.
+func smooth(n int) (b []byte) {
+	for i := range n {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(math.Sin(float64(i)/500))))
+	}
+	return b
 }
