@@ -9,24 +9,28 @@ import (
 // that is before the first. If the horizon has passed the moment, and no snapshot was
 // taken then, the result is some epoch before the horizon that is not Readable.
 func (t *Tx) EpochAt(at Time) Epoch {
-	// lo is at or before the moment, and of a row when not 0. From the horizon on rows
-	// have no gaps; before it few are left, and the search goes by the rows there are.
-	lo, hi := Epoch(0), t.c.epoch-1
-	for lo < hi {
-		mid := lo + (hi-lo+1)/2
-		switch e, when := t.epochFrom(mid); {
-		case e != 0 && when <= at:
-			lo = e
-		default:
-			hi = mid - 1
-		}
-	}
+	lo, _ := t.lastBy(at)
 	if _, err := t.EpochTime(lo + 1); err != nil && lo+1 < t.c.horizon {
 		if when, err := t.EpochTime(lo); err != nil || when != at {
 			return lo + 1 // one without a row, so no snapshot's
 		}
 	}
 	return lo
+}
+
+// lastBy returns the last epoch with a row that was closed at a moment or before, and
+// when; 0 when there is none. From the horizon on rows have no gaps; before it few are
+// left, and the search goes by the rows there are.
+func (t *Tx) lastBy(at Time) (lo Epoch, closed Time) {
+	for hi := t.c.epoch - 1; lo < hi; {
+		mid := lo + (hi-lo+1)/2
+		if e, when := t.epochFrom(mid); e != 0 && when <= at {
+			lo, closed = e, when
+		} else {
+			hi = mid - 1
+		}
+	}
+	return lo, closed
 }
 
 // epochFrom returns the first epoch from e on that has a row, and its time; 0 when
@@ -90,4 +94,29 @@ func (r *recentEpochs) before(t Time) Epoch {
 	}
 	i := sort.Search(len(r.times), func(i int) bool { return r.times[i] >= t })
 	return r.epochs[max(i-1, 0)]
+}
+
+// epochGap is the time between two commits from which on the drive may not have been
+// in use between them. The rows of the two epochs are not forgotten.
+const epochGap = Time(time.Hour)
+
+// Running reports whether the drive may have been in use at a moment: a commit was made
+// within the hour before it.
+func (t *Tx) Running(at Time) bool {
+	last, when := t.lastBy(at)
+	if next, _ := t.epochFrom(last + 1); next > last+1 {
+		return true // epochs without a gap between them were forgotten
+	}
+	return last > 0 && at-when <= epochGap
+}
+
+// besideGap reports whether epoch e, which has a row, was the last before a time in
+// which the drive may not have been in use, or the first after it.
+func (t *Tx) besideGap(e Epoch) bool {
+	when, _ := t.EpochTime(e)
+	if before, err := t.EpochTime(e - 1); err == nil && when-before > epochGap {
+		return true
+	}
+	after, err := t.EpochTime(e + 1)
+	return err == nil && after-when > epochGap
 }

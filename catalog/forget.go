@@ -271,7 +271,7 @@ func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []by
 			}
 			wantKey(key, 9, "key of an epoch")
 			e := Epoch(be.Uint64(key[1:]))
-			if !anyWithin(k.Named, e, e+1) && !anyWithin(k.deaths, e, e+1) {
+			if !anyWithin(k.Named, e, e+1) && !anyWithin(k.deaths, e, e+1) && !tx.besideGap(e) {
 				keys = append(keys, bytes.Clone(key))
 			}
 			return true

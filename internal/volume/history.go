@@ -302,7 +302,10 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 		}
 	}()
 	now := v.timeNow()
-	add := func(tx *catalog.Tx, row *catalog.Node, f catalog.FileID, hint catalog.Seq) {
+	add := func(tx *catalog.Tx, row *catalog.Node, f catalog.FileID, hint catalog.Seq) error {
+		if !tx.HasContent(ver.Content) { // since the version was read
+			return fmt.Errorf("version %d of %s %w", ver.Seq, r.Path, ErrForgotten)
+		}
 		note := fmt.Sprintf("restored from version %d", ver.Seq)
 		if f != ver.File {
 			note += " of " + r.Path
@@ -311,14 +314,14 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 			UID: r.UID, GID: r.GID, Program: "rdfs restore", Note: note}, hint)
 		row.File, row.Seq, row.Content, row.Size = f, seq, ver.Content, ver.Size
 		row.Mtime, row.Ctime = now, now
+		return nil
 	}
 	if n := nodes[target.Ino]; exists && n.opens == 0 && n.job == nil {
 		_, err = v.modify(n, func(tx *catalog.Tx, row *catalog.Node) error {
 			if row.Gen != 0 {
 				return ErrBusy
 			}
-			add(tx, row, row.File, row.Seq)
-			return nil
+			return add(tx, row, row.File, row.Seq)
 		})
 		v.cache.Remove(liveKey(target.Ino))
 		return seq, err
@@ -352,7 +355,9 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 		default: // it was deleted: its attributes come back with it
 			tx.At(ver.Epoch).Attrs(ver.File, func(key string, value []byte) bool { tx.PutAttr(f, key, value); return true })
 		}
-		add(tx, &row, f, hint)
+		if err := add(tx, &row, f, hint); err != nil {
+			return err
+		}
 		tx.PutNode(i, &row)
 		tx.PutName(dir, name, i, row.Mode)
 		touch(tx, dir, &p, now)

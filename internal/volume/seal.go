@@ -142,13 +142,34 @@ func (v *Volume) mapped(f *os.File) bool {
 // sealed is what became of the bytes of one job.
 type sealed struct {
 	*job
-	known bool // the content was stored before
+	known bool   // the content was stored before
+	swept uint64 // Volume.swept when it was begun
 	took  time.Duration
 	err   error
 }
 
 // errWriter: the draft changed while it was sealed.
 var errWriter = errors.New("the file is being written to")
+
+// errSwept: what the save counted on was collected as garbage meanwhile.
+var errSwept = errors.New("chunks that were stored before are gone")
+
+// intact returns errSwept if a part of what was sealed is stored no more. Nothing can
+// be while Volume.swept is what it was before the first part was looked for.
+func (v *Volume) intact(tx *catalog.Tx, w *sealed) error {
+	if v.swept.Load() == w.swept || w.manifest.Size == 0 {
+		return nil
+	}
+	if len(w.manifest.Chunks) == 0 && !tx.HasContent(w.manifest.ID) {
+		return errSwept
+	}
+	for _, c := range w.manifest.Chunks {
+		if !tx.HasChunk(c.ID) {
+			return errSwept
+		}
+	}
+	return nil
+}
 
 // run seals a batch: bytes into packs, packs durable, then the catalog.
 func (s *sealer) run(jobs []*job) {
@@ -158,11 +179,14 @@ func (s *sealer) run(jobs []*job) {
 		s.running -= len(jobs)
 		s.mu.Unlock()
 	}()
+	v.packing.begin()
+	defer v.packing.end()
 	b := v.pipe.Begin()
 	defer b.Discard()
 	work := make([]*sealed, 0, len(jobs))
+	swept := v.swept.Load()
 	for _, j := range jobs {
-		w := &sealed{job: j}
+		w := &sealed{job: j, swept: swept}
 		work = append(work, w)
 		if j.committed {
 			w.known = true
@@ -245,7 +269,7 @@ func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err 
 	if j.pristine {
 		return m, true, nil
 	}
-	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size {
+	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size && s.v.hasContent(c.content) {
 		return blob.Manifest{ID: c.content, Size: c.size}, true, nil
 	}
 	m, err = b.Add(s.v.ctx, f, before.size, still)
@@ -284,6 +308,9 @@ func (v *Volume) recordPacks(stored *draft.Stored) error {
 			return err
 		}
 	}
+	for _, p := range stored.Packs {
+		v.packing.drop(p.ID)
+	}
 	return nil
 }
 
@@ -299,6 +326,9 @@ func (s *sealer) commit(w *sealed) error {
 		return v.cat.Update(func(tx *catalog.Tx) error {
 			if w.pristine { // so it was when it was read, and not when the node let it go
 				return errWriter
+			}
+			if err := v.intact(tx, w); err != nil {
+				return err
 			}
 			tx.PutContent(&w.manifest)
 			// The file whose path it left was its first.
@@ -329,6 +359,9 @@ func (s *sealer) commit(w *sealed) error {
 		d, err := tx.Draft(n.ino, w.gen)
 		if err != nil {
 			return notExist(err)
+		}
+		if err := v.intact(tx, w); err != nil {
+			return err
 		}
 		tx.PutContent(&w.manifest)
 		if d.Also != 0 {
@@ -416,7 +449,7 @@ func (s *sealer) again(w *sealed) bool {
 		return true
 	}
 	w.mapped = errors.Is(w.err, errMapped)
-	if w.mapped || errors.Is(w.err, errWriter) { // without a handle of ours: it is sealed when it is quiet
+	if w.mapped || errors.Is(w.err, errWriter) || errors.Is(w.err, errSwept) { // without a handle of ours: it is sealed when it is quiet
 		w.state, w.urgent = jobQueued, w.urgent && !w.mapped
 		w.retry = s.v.now().Add(min(s.v.o.SealAfter, time.Second))
 		heap.Push(&s.queue, w.job)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -25,7 +26,29 @@ func (s *source) Manifest(_ context.Context, id blob.ID) (m blob.Manifest, err e
 	return m, err
 }
 
+// Chunks looks for chunks again when the pack is gone in which they were: they may
+// have been moved, and the pack removed, since.
 func (s *source) Chunks(ctx context.Context, chunks []blob.Chunk, yield func(i int, p []byte) error) error {
+	located, err := s.locate(chunks)
+	for done := 0; err == nil; {
+		base := done
+		err = s.reader.Chunks(ctx, located, func(i int, p []byte) error {
+			done = base + i + 1
+			return yield(base+i, p)
+		})
+		if err == nil || !isNotFound(err) {
+			return err
+		}
+		again, lookErr := s.locate(chunks[done:])
+		if lookErr != nil || slices.Equal(again, located[done-base:]) {
+			return errors.Join(err, lookErr)
+		}
+		located, err = again, nil
+	}
+	return err
+}
+
+func (s *source) locate(chunks []blob.Chunk) ([]draft.Located, error) {
 	located := make([]draft.Located, len(chunks))
 	err := s.cat.View(func(tx *catalog.Tx) error {
 		for i, c := range chunks {
@@ -37,10 +60,7 @@ func (s *source) Chunks(ctx context.Context, chunks []blob.Chunk, yield func(i i
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return s.reader.Chunks(ctx, located, yield)
+	return located, err
 }
 
 // evictable says what the cache may remove: what the tiers hold. Every chunk of a
@@ -62,8 +82,11 @@ func (v *Volume) evictable(k cache.Key, id blob.ID) bool {
 	return ok
 }
 
+// newPackID returns the id of a pack that is about to be stored.
 func (v *Volume) newPackID() blob.PackID {
-	return blob.PackID(ulid.MustNew(ulid.Timestamp(v.now()), rand.Reader))
+	id := blob.PackID(ulid.MustNew(ulid.Timestamp(v.now()), rand.Reader))
+	v.packing.add(id)
+	return id
 }
 
 // removeLater removes a draft that nothing refers to any more, in the background.

@@ -3,6 +3,7 @@ package volume
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -124,10 +125,12 @@ type Content struct {
 	file    *os.File
 	partial *cache.Partial
 	size    int64
+	unpin   func() // what serves a partial content is not collected as garbage meanwhile
 }
 
 // OpenContent opens sealed bytes by their id: as a local file, or, when they are
-// large and not local, served while they arrive.
+// large and not local, served while they arrive. ErrForgotten says that nothing has
+// referred to them for some time.
 func (v *Volume) OpenContent(ctx context.Context, id blob.ID, size int64) (*Content, error) {
 	if size == 0 {
 		f, err := openFile(os.DevNull, os.O_RDONLY)
@@ -141,8 +144,24 @@ func (v *Volume) OpenContent(ctx context.Context, id blob.ID, size int64) (*Cont
 	if !errors.Is(err, blob.ErrNotFound) {
 		return nil, err
 	}
+	v.pins.add(id)
+	c, err := v.fetchContent(ctx, k, id, size)
+	if err != nil || c.partial == nil {
+		v.pins.drop(id)
+		return c, err
+	}
+	c.unpin = func() { v.pins.drop(id) }
+	return c, nil
+}
+
+// fetchContent brings a content that is pinned.
+func (v *Volume) fetchContent(ctx context.Context, k cache.Key, id blob.ID, size int64) (*Content, error) {
+	if !v.hasContent(id) {
+		return nil, fmt.Errorf("content %s %w", id.Short(), ErrForgotten)
+	}
 	if size <= fetchWhole {
-		if f, err = v.cache.Fetch(ctx, k, id); err != nil {
+		f, err := v.cache.Fetch(ctx, k, id)
+		if err != nil {
 			return nil, err
 		}
 		return &Content{file: f, size: size}, nil
@@ -181,6 +200,7 @@ func (c *Content) Seek(off int64, whence int) (int64, error) {
 // Close ends the use.
 func (c *Content) Close() error {
 	if c.partial != nil {
+		defer c.unpin()
 		return c.partial.Close()
 	}
 	return c.file.Close()

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,6 +52,8 @@ type Options struct {
 	Schedule      snapshot.Schedule
 	KeepSnapshots snapshot.Retention
 
+	GC GCOptions
+
 	// LastStop says how the last run ended; see Stop.
 	LastStop Stop
 
@@ -86,6 +89,7 @@ type Volume struct {
 	ghosts ghosts
 	tombs  tombs
 	holds  holdIndex
+	pins   pins
 	chores chores
 	sealer *sealer
 	who    programs
@@ -95,7 +99,10 @@ type Volume struct {
 	passthrough atomic.Bool
 	notifier    atomic.Pointer[Notifier]
 	mountpoint  atomic.Pointer[string]
-	ops         atomic.Int64 // requests served, to see whether the foreground is busy
+	collecting  sync.Mutex // held by the one garbage collection that runs
+	packing     packing
+	swept       atomic.Uint64 // counts chunks and contents that were removed; raised in Updates
+	ops         atomic.Int64  // requests served, to see whether the foreground is busy
 }
 
 // Notifier is told when the volume itself changes what a door may have cached.
@@ -126,6 +133,7 @@ func Open(o Options) (*Volume, error) {
 	if o.SealWorkers <= 0 {
 		o.SealWorkers = max(1, runtime.NumCPU()/2)
 	}
+	o.GC.fill()
 	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
