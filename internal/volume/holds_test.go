@@ -67,6 +67,7 @@ func TestWhatIsHeldCannotBeTakenAway(t *testing.T) {
 		}
 	}
 	try()
+	r.close()
 	r.reopen(StopClean)
 	try()
 	// Everything else goes on, and the old bytes stay.
