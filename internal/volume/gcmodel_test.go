@@ -64,6 +64,10 @@ func (m *gcModel) write(rng *rand.Rand, files map[string]string, dir string, ste
 			if ver.Seq == 0 {
 				continue
 			}
+			// Saves that have left the path become its versions before.
+			if err := r.v.Sync(context.Background(), "", nil); err != nil {
+				return err
+			}
 			_, err = r.v.Restore(context.Background(), RestoreRequest{Path: p, Seq: ver.Seq})
 			if err == nil {
 				for _, c := range m.contents {
