@@ -25,6 +25,7 @@ func (t *Tx) PutSave(s *Save) {
 	w.uint(uint64(s.Inode))
 	w.uint(uint64(s.Gen))
 	if s.Sealed() {
+		t.refers(s.Version.Content)
 		s.Version.encode(&w)
 	}
 	t.store(saveKey(s.File, s.Order), w)

@@ -89,7 +89,7 @@ func (a *app) root() *cobra.Command {
 	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand())
 	add("metadata", a.metaCommand(), a.tagCommand())
 	add("names", a.namesCommand())
-	add("care", a.syncCommand(), a.checkCommand(), a.recoverCommand(), a.configCommand())
+	add("care", a.syncCommand(), a.checkCommand(), a.gcCommand(), a.recoverCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root
 }

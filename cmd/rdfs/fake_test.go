@@ -53,6 +53,11 @@ type fakeDrive struct {
 	gone            chan struct{}
 }
 
+func (d *fakeDrive) GC(_ context.Context, dryRun bool, _ func(volume.Progress)) (volume.GCResult, error) {
+	d.called("gc %v", dryRun)
+	return volume.GCResult{DryRun: dryRun, PacksGone: 1, FreedBytes: 1 << 20}, nil
+}
+
 func (d *fakeDrive) called(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -31,7 +31,7 @@ type drive interface {
 	// Mount mounts the drive; it serves when Mount returns.
 	Mount(ctx context.Context, o mountOptions) (mounted, error)
 	// Background does what a mounted drive does by itself, until ctx ends: it takes
-	// snapshots when they are due, and ships the catalog to the tier.
+	// snapshots and collects garbage when they are due, and ships the catalog to the tier.
 	Background(ctx context.Context)
 	// Close seals what was closed until ctx ends, and ends the drive. What is left
 	// unsealed is taken up by the next Open.

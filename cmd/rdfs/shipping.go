@@ -43,12 +43,13 @@ func shipped(bolt kv.Engine, o openOptions, store tiers.Store) (kv.Engine, *ship
 
 // Background implements drive.
 func (d *openVolume) Background(ctx context.Context) {
-	var both sync.WaitGroup
-	both.Go(func() { d.RunSchedule(ctx) })
+	var all sync.WaitGroup
+	all.Go(func() { d.RunSchedule(ctx) })
+	all.Go(func() { d.RunGC(ctx) })
 	if d.shipper != nil {
-		both.Go(func() { d.shipper.Run(ctx) })
+		all.Go(func() { d.shipper.Run(ctx) })
 	}
-	both.Wait()
+	all.Wait()
 }
 
 // ship ships what was committed by now.

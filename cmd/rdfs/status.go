@@ -55,6 +55,12 @@ func (a *app) printStatus(st volume.Status) {
 	}
 	row("holds", "%d files and directories, %s", st.Inodes, plural(st.Versions, "version"))
 	row("stored", "%s in %s", size(st.PackBytes), plural(st.Packs, "pack"))
+	if h := st.History; h.Marked.IsZero() {
+		row("history", "%s; what it costs is known after the first rdfs gc", plural(h.Snapshots, "snapshot"))
+	} else {
+		row("history", "%s; live files need %s, only history %s, reclaimable %s (%s, %s stored since)", plural(h.Snapshots, "snapshot"),
+			size(h.LiveBytes), size(h.HistoryBytes), size(h.Reclaimable), moment(h.Marked), size(h.AddedBytes))
+	}
 	cacheMax := ""
 	if st.CacheMax > 0 {
 		cacheMax = " of " + size(st.CacheMax)

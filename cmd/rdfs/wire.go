@@ -11,6 +11,7 @@ import (
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	rdfs "github.com/rdfs/rdfs/fs"
+	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/ship"
@@ -63,6 +64,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		Schema:        o.Config.Metadata,
 		Schedule:      o.Config.Snapshots.Schedule,
 		KeepSnapshots: o.Config.Snapshots.Keep,
+		GC:            gcOptions(o.Config, shipper),
 		LastStop:      last,
 		Now:           o.Now,
 		Logger:        o.Logger,
@@ -71,6 +73,19 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		return nil, errors.Join(err, store.Close())
 	}
 	return &openVolume{v, metadata.New(v, o.Config.Metadata), o, store, shipper}, nil
+}
+
+func gcOptions(c *config.Config, shipper *ship.Shipper) volume.GCOptions {
+	v := c.Versions
+	o := volume.GCOptions{TimeTravel: c.TimeTravel, Every: c.GC.Every, Grace: c.GC.Grace, Repack: c.GC.Repack,
+		Versions: volume.KeepVersions{Limited: v.Keep == config.KeepLimited, Within: v.KeepWithin, Last: v.KeepLast}}
+	if shipper != nil {
+		o.Publish = shipper.Ship
+	}
+	if o.Grace == 0 {
+		o.Grace = -1 // no age is asked for; 0 would be the default
+	}
+	return o
 }
 
 func catalogPath(repo string) string { return filepath.Join(repo, "catalog", "catalog.db") }

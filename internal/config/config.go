@@ -32,16 +32,18 @@ type Config struct {
 	Version int    // of the file format
 	ID      string // of the repository: a ULID, given once by `rdfs init`
 
-	Naming    Naming
-	Metadata  *schema.Schema // nil: no field is declared
-	Tiers     []Tier         // at least one; the first takes new data
-	Cache     Cache
-	Snapshots Snapshots
-	Versions  Versions
-	Catalog   Catalog
-	SealAfter time.Duration // quiet time after the last close before a version is made
-	Mount     Mount
-	Log       Log
+	Naming     Naming
+	Metadata   *schema.Schema // nil: no field is declared
+	Tiers      []Tier         // at least one; the first takes new data
+	Cache      Cache
+	Snapshots  Snapshots
+	Versions   Versions
+	TimeTravel time.Duration // for how long every moment can be looked at
+	GC         GC
+	Catalog    Catalog
+	SealAfter  time.Duration // quiet time after the last close before a version is made
+	Mount      Mount
+	Log        Log
 
 	lines map[string]int // where a key was set, 1-based; absent: the default holds
 }
@@ -59,11 +61,6 @@ type Cache struct {
 	MaxSize       Amount // bytes, or a share of the disk
 	MinFree       Amount // bytes, or a share of the disk: evict when less is free
 	MinFreeInodes Amount // inodes, or a share of the disk's
-}
-
-// Versions says which versions are kept.
-type Versions struct {
-	Keep string // "all"
 }
 
 // Catalog says how the catalog is copied to the first tier.

@@ -356,4 +356,5 @@ func (p *reader) relations() {
 			Text: fmt.Sprintf("%q has nothing to check: scheme is %q", p.c.Naming.Mode, SchemeFree)})
 	}
 	p.compileNaming()
+	p.versions()
 }

@@ -47,14 +47,16 @@ var sections = []section{
 	{"catalog", "Names, attributes, versions and snapshots. They are copied to the first tier, from which `rdfs recover`\nbrings everything back when this repository is lost."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
 	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
-	{"versions", "Every save is a version."},
+	{"versions", "Every save is a version. What a snapshot, a hold or the file itself shows is always kept."},
+	{"time_travel", "For how long every moment can be looked at (.snapshots/@TIME), snapshot or not, and removed files\nand versions are kept whatever the rules say. At least 10min; units: min, h, d, w."},
+	{"gc", "Garbage collection: what nothing refers to any more is removed from the tiers."},
 	{"seal_after", "A file becomes a version when it was closed and then left alone for this long.\nUnits: ms, s, min, h, d, w."},
 	{"mount", "What `rdfs mount` does unless its -o options say otherwise."},
 	{"log", "The log of a drive mounted in the background: REPO/run/rdfs.log."},
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, snapshotKeys)
+var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, snapshotKeys, keepingKeys)
 
 var plainKeys = []key{
 	{
@@ -93,12 +95,6 @@ var plainKeys = []key{
 		doc: "The same for inodes: a number or a share.",
 		set: amount(func(c *Config) *Amount { return &c.Cache.MinFreeInodes }),
 		get: func(c *Config) string { return c.Cache.MinFreeInodes.String() },
-	},
-	{
-		name: "versions.keep", def: "all",
-		doc: "all: every version is kept for ever.",
-		set: oneOf(func(c *Config) *string { return &c.Versions.Keep }, "all"),
-		get: func(c *Config) string { return c.Versions.Keep },
 	},
 	{
 		name: "seal_after", def: "1s",

@@ -93,6 +93,12 @@ func (c *Client) Check(ctx context.Context, data bool, progress func(volume.Prog
 	return res, err
 }
 
+// GC implements Drive.
+func (c *Client) GC(ctx context.Context, dryRun bool, progress func(volume.Progress)) (res volume.GCResult, err error) {
+	err = c.call(ctx, "POST", "gc", gcRequest{dryRun}, &res, progress)
+	return res, err
+}
+
 // Unmount asks the process to unmount, seal and end. It returns when the mount is
 // gone; the process may live a moment longer (see LockedBy).
 func (c *Client) Unmount(ctx context.Context, req UnmountRequest, progress func(volume.Progress)) error {

@@ -65,6 +65,11 @@ func (d *fakeDrive) Seal(_ context.Context, path string) (volume.VersionInfo, er
 	return volume.VersionInfo{Seq: 4, Program: path}, d.err
 }
 
+func (d *fakeDrive) GC(ctx context.Context, dryRun bool, progress func(volume.Progress)) (volume.GCResult, error) {
+	progress(volume.Progress{Phase: "marking", Done: 1})
+	return volume.GCResult{DryRun: dryRun, PacksGone: 7}, nil
+}
+
 func (d *fakeDrive) Check(_ context.Context, data bool, progress func(volume.Progress)) (volume.CheckResult, error) {
 	for i := range int64(10000) {
 		progress(volume.Progress{Phase: "rows", Done: i})
@@ -131,6 +136,9 @@ func TestEveryRequestReachesTheDrive(t *testing.T) {
 	res, err := c.Check(ctx, true, func(p volume.Progress) { last = p })
 	if err != nil || res.Errors != 1 || len(res.Findings) != 1 {
 		t.Errorf("check: %+v, %v", res, err)
+	}
+	if res, err := c.GC(ctx, true, nil); err != nil || !res.DryRun || res.PacksGone != 7 {
+		t.Errorf("gc: %+v, %v", res, err)
 	}
 	_ = last // progress is thinned out by time: a fast check may report none
 }

@@ -26,6 +26,9 @@ type Drive interface {
 	Seal(ctx context.Context, path string) (volume.VersionInfo, error)
 	// Check reads the whole repository; with data also every byte of the packs.
 	Check(ctx context.Context, data bool, progress func(volume.Progress)) (volume.CheckResult, error)
+	// GC forgets what is no longer kept and removes what nothing refers to; with
+	// dryRun it only says so.
+	GC(ctx context.Context, dryRun bool, progress func(volume.Progress)) (volume.GCResult, error)
 	Metadata
 }
 
@@ -61,6 +64,7 @@ type message struct {
 type (
 	pathRequest  struct{ Path string }
 	checkRequest struct{ Data bool }
+	gcRequest    struct{ DryRun bool }
 	// UnmountRequest asks the server to end.
 	UnmountRequest struct {
 		NoWait bool // leave unsealed files to the next mount

@@ -64,6 +64,7 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/tags/rename", answer(s.renameTag))
 	mux.HandleFunc("POST /v1/sync", stream(s, s.sync))
 	mux.HandleFunc("POST /v1/check", stream(s, s.check))
+	mux.HandleFunc("POST /v1/gc", stream(s, s.gc))
 	mux.HandleFunc("POST /v1/unmount", stream(s, s.unmount))
 	s.http = &http.Server{
 		Handler:           mux,
@@ -275,6 +276,18 @@ func (s *Server) check(ctx context.Context, req request) (volume.CheckResult, er
 		return volume.CheckResult{}, err
 	}
 	return s.o.Drive.Check(ctx, r.Data, req.progress)
+}
+
+func (s *Server) gc(ctx context.Context, req request) (volume.GCResult, error) {
+	var r gcRequest
+	if err := req.body(&r); err != nil {
+		return volume.GCResult{}, err
+	}
+	if err := s.owner(req.who, "gc"); err != nil {
+		return volume.GCResult{}, err
+	}
+	s.o.Logger.Info("asked to collect garbage", "uid", req.who.UID, "pid", req.who.PID, "dry_run", r.DryRun)
+	return s.o.Drive.GC(ctx, r.DryRun, req.progress)
 }
 
 func (s *Server) unmount(ctx context.Context, req request) (struct{}, error) {

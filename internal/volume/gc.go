@@ -21,6 +21,10 @@ type GCOptions struct {
 	// Repack is the share of a pack, in percent, that must be garbage before what is
 	// left of it is moved. Default 50; above 100: never.
 	Repack int
+	// Publish is called before objects are removed, when all that refers to them has
+	// durably gone from the catalog: copies of the catalog must be brought up to that,
+	// too. When it fails the objects stay until the next run. Nil: there are no copies.
+	Publish func(context.Context) error
 	// Every is how often a mounted volume collects by itself; 0: never.
 	Every time.Duration
 }
@@ -98,6 +102,7 @@ type collector struct {
 	told     told
 	packs    []packUse // sorted by id
 	moving   mover
+	hold     error // why no object may be removed; nil: it may
 	busy     struct {
 		ops   int64
 		since time.Time

@@ -368,3 +368,34 @@ func TestGCWaitsForNobodyAndOneRunsAtATime(t *testing.T) {
 		t.Errorf("stopped before it began: got %v", err)
 	}
 }
+
+// A copy of the catalog elsewhere must not name objects that are gone.
+func TestGCRemovesNoObjectBeforeCopiesOfTheCatalogKnow(t *testing.T) {
+	fails, published := errors.New("offline"), 0
+	var r *rig
+	r = newRig(t, limited, func(o *Options) {
+		o.GC.Publish = func(context.Context) error {
+			published++
+			r.v.cat.View(func(tx *catalog.Tx) error {
+				if tx.Counters().Packs > 1 {
+					t.Error("the rows of the packs are there")
+				}
+				return nil
+			})
+			return fails
+		}
+	})
+	r.write("f", bytesOf("old", 1<<20))
+	r.sync()
+	r.write("f", "new")
+	r.later()
+	before := len(r.objects())
+	if res := r.gc(); res.PacksGone == 0 || res.FreedBytes > 0 || len(r.objects()) != before || published == 0 {
+		t.Errorf("%d of %d objects are left, %+v", len(r.objects()), before, res)
+	}
+	fails = nil
+	r.clock.advance(time.Minute)
+	if res := r.gc(); res.OrphansGone == 0 || len(r.objects()) >= before {
+		t.Errorf("%d of %d objects are left, %+v", len(r.objects()), before, res)
+	}
+}

@@ -101,7 +101,7 @@ func (m *gcModel) write(rng *rand.Rand, files map[string]string, dir string, ste
 func (m *gcModel) compare(name string, want map[string]string) {
 	r := m.r
 	r.t.Helper()
-	e, err := r.v.ResolveMoment(name)
+	e, err := r.v.Epoch(Moment{Name: name})
 	if err != nil {
 		r.t.Fatal(err)
 	}

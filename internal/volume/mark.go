@@ -110,7 +110,7 @@ func (p *pins) has(id blob.ID) bool {
 }
 
 // mark finds the contents that something refers to: the live tree, what is kept of the
-// past, the versions, and files without a name that are open.
+// past, the versions, saves that wait to become versions, and open files without a name.
 func (g *collector) mark() error {
 	err := g.eachNode(func(row *catalog.Node) {
 		if !row.Content.IsZero() {
@@ -149,6 +149,17 @@ func (g *collector) mark() error {
 		if n < forgetLook {
 			break
 		}
+	}
+	err = g.v.cat.View(func(tx *catalog.Tx) error { // they are few
+		return tx.AllSaves(0, func(s *catalog.Save) bool {
+			if s.Sealed() {
+				g.contents.add(key(s.Version.Content, false))
+			}
+			return true
+		})
+	})
+	if err != nil {
+		return err
 	}
 	// A file that lost its name before the mark began; later ones are in the past, or in
 	// the versions, where nothing is removed before the sweep has ended.

@@ -189,11 +189,15 @@ func (g *collector) flush() error {
 	if err != nil {
 		return err
 	}
+	g.publish()
 	for _, p := range m.emptied {
 		p.gone = true
 		g.r.PacksGone++
 		if p.needed > 0 {
 			g.r.Repacked++
+		}
+		if g.hold != nil {
+			continue
 		}
 		g.r.FreedBytes += p.size
 		if err := v.store.Delete(g.ctx, pack.Key(p.id)); err != nil {
@@ -204,12 +208,24 @@ func (g *collector) flush() error {
 	return nil
 }
 
+// publish brings copies of the catalog up to date, before objects go.
+func (g *collector) publish() {
+	if p := g.v.o.GC.Publish; p != nil && g.hold == nil {
+		if g.hold = p(g.ctx); g.hold != nil {
+			g.v.log.Warn("objects that nothing refers to stay in the tier until the copy of the catalog there is up to date", "err", g.hold)
+		}
+	}
+}
+
 // orphans removes packs from the tier that no row names and nobody is storing: what a
 // crash has left. One that was written while the drive was not in use stays: it
 // belongs to a later state of a catalog that was put back from a backup.
 func (g *collector) orphans() error {
+	if !g.dry {
+		g.publish() // the rows of some may have gone lately
+	}
 	n := int64(0)
-	for info, err := range g.v.store.List(g.ctx, "") {
+	for info, err := range g.v.store.List(g.ctx, pack.Prefix) {
 		if err != nil {
 			return err
 		}
@@ -234,6 +250,8 @@ func (g *collector) orphans() error {
 			continue
 		case !explained:
 			g.r.Unexplained++
+			continue
+		case g.hold != nil:
 			continue
 		case !g.dry:
 			if err := g.v.store.Delete(g.ctx, info.Key); err != nil {

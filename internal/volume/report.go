@@ -30,9 +30,23 @@ type Status struct {
 	PackBytes        int64     `json:"pack_bytes"`
 	FreeBytes        int64     `json:"free_bytes"` // on the disk of the drafts
 
+	History History `json:"history"`
+
 	// SafeToUnplug: everything that was closed is sealed, and the catalog is durable.
 	SafeToUnplug bool     `json:"safe_to_unplug"`
 	Why          []string `json:"why,omitempty"` // what is not safe yet, for people
+}
+
+// History says what history costs: what the last mark of a garbage collection found,
+// and what was stored since.
+type History struct {
+	Marked       time.Time `json:"marked,omitzero"`   // when that mark began; zero: there was none yet
+	LiveBytes    int64     `json:"live_bytes"`        // in packs, that the live tree needed
+	HistoryBytes int64     `json:"history_bytes"`     // that only versions and snapshots needed
+	Reclaimable  int64     `json:"reclaimable_bytes"` // that nothing needed
+	AddedBytes   int64     `json:"added_bytes"`       // stored since: live, or history by now
+	Snapshots    int       `json:"snapshots"`
+	Horizon      time.Time `json:"horizon,omitzero"` // every moment from here on can be read; zero: all of them
 }
 
 // VersionInfo is one line of `rdfs log`.

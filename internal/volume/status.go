@@ -18,7 +18,7 @@ func (v *Volume) Status(context.Context) (Status, error) {
 		s.Epoch = uint64(tx.Epoch())
 		s.Inodes, s.Versions = c.Nodes, c.Versions
 		s.Packs, s.PackBytes = int(c.Packs), int64(c.PackBytes)
-		return nil
+		return s.History.read(tx)
 	})
 	if err != nil {
 		return s, err
@@ -74,4 +74,24 @@ func (s *Status) judge(pending int) {
 		s.Why = append(s.Why, "the last changes are being written")
 	}
 	s.SafeToUnplug = len(s.Why) == 0
+}
+
+// read costs two rows and, when a snapshot was taken or dropped, a scan of the snapshots.
+func (h *History) read(tx *catalog.Tx) error {
+	c, err := tx.Costs()
+	if err != nil {
+		return err
+	}
+	h.Snapshots = len(tx.Named())
+	if when, err := tx.EpochTime(tx.Horizon()); err == nil {
+		h.Horizon = when.Time()
+	}
+	if c.Time == 0 {
+		h.AddedBytes = int64(tx.Counters().PackBytes)
+		return nil
+	}
+	h.Marked = c.Time.Time()
+	h.LiveBytes, h.HistoryBytes, h.Reclaimable = c.Live, c.History, c.Dead
+	h.AddedBytes = max(0, int64(tx.Counters().PackBytes)-c.Packs)
+	return nil
 }

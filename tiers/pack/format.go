@@ -74,19 +74,22 @@ type Directory struct {
 	Entries []Entry // in the order of their offsets
 }
 
-const keyPrefix, keySuffix = "packs/", ".pack"
+// Prefix begins the keys of all packs.
+const Prefix = "packs/"
+
+const keySuffix = ".pack"
 
 // Key returns the key under which a pack is stored: "packs/", two characters of
 // the random part of its id so that directories stay small, "/", the id, ".pack".
 func Key(id blob.PackID) string {
 	s := id.String()
-	return keyPrefix + s[len(s)-2:] + "/" + s + keySuffix
+	return Prefix + s[len(s)-2:] + "/" + s + keySuffix
 }
 
 // ParseKey returns the id of the pack that Key gave this key. It reports false
 // for every other key.
 func ParseKey(key string) (blob.PackID, bool) {
-	rest, ok := strings.CutPrefix(key, keyPrefix)
+	rest, ok := strings.CutPrefix(key, Prefix)
 	if !ok || len(rest) < 3 {
 		return blob.PackID{}, false
 	}
