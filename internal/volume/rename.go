@@ -8,6 +8,10 @@ import (
 const (
 	RenameNoReplace = 1 << iota
 	RenameExchange
+
+	// renameBack keeps the history of what is renamed, whatever was under the new name
+	// lately. It is a flag of its own.
+	renameBack = 1 << 31
 )
 
 // Rename moves a name, replacing what the new name meant.
@@ -41,7 +45,7 @@ func (v *Volume) Rename(dir catalog.Inode, name string, newDir catalog.Inode, ne
 func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDir catalog.Inode, newName string, dst catalog.Inode, flags uint32, who Caller) (done bool, err error) {
 	nodes, unlock := v.acquire(src, dst)
 	defer unlock()
-	r := renaming{v: v, nodes: nodes, dir: dir, newDir: newDir, name: name, newName: newName, src: src, dst: dst, who: who, now: v.timeNow()}
+	r := renaming{v: v, nodes: nodes, dir: dir, newDir: newDir, name: name, newName: newName, src: src, dst: dst, who: who, now: v.timeNow(), back: flags == renameBack}
 	done = true
 	err = v.cat.Update(func(tx *catalog.Tx) error {
 		if i, _ := tx.Lookup(dir, name); i != src {
@@ -109,6 +113,7 @@ type renaming struct {
 	src, dst      catalog.Inode
 	who           Caller
 	now           catalog.Time
+	back          bool // see renameBack
 
 	from, to       catalog.Node // the directories; the same variable is used when they are one
 	srcRow, dstRow catalog.Node
@@ -206,7 +211,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 				tx.DeleteAttrs(r.dstRow.File)
 			}
 		}
-	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 && !isBackup(r.name, r.newName) {
+	} else if r.srcRow.IsRegular() && r.srcRow.Nlink == 1 && !r.back && !isBackup(r.name, r.newName) {
 		if file, seq := r.v.inherit(tx, r.newDir, r.newName, r.src, &r.srcRow); file != r.srcRow.File {
 			adopt(tx, r.src, &r.srcRow, file, seq)
 		}
