@@ -46,6 +46,7 @@ type fakeDrive struct {
 	versions        []volume.VersionInfo
 	check           volume.CheckResult
 	restored        volume.RestoreRequest
+	tree            volume.TreeRequest
 	syncErr         error
 	busy            error // of Unmount
 	calls           []string
@@ -123,6 +124,13 @@ func (d *fakeDrive) Close(ctx context.Context, _ func(volume.Progress)) error {
 }
 
 func (d *fakeDrive) Background(context.Context) {}
+
+func (d *fakeDrive) RestoreTree(_ context.Context, r volume.TreeRequest, _ func(volume.Progress)) (volume.TreeResult, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tree = r
+	return volume.TreeResult{Path: r.Path, Version: 3, Count: map[volume.TreeAction]int{volume.TreeBytes: 1}}, nil
+}
 
 type fakeMounted struct{ d *fakeDrive }
 

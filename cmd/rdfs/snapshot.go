@@ -29,7 +29,7 @@ the section snapshots of rdfs.yaml.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.snapshotCreateCommand(), a.snapshotListCommand(), a.diffCommand(), a.snapshotDeleteCommand(),
+	cmd.AddCommand(a.snapshotCreateCommand(), a.snapshotListCommand(), a.diffCommand(), a.snapshotRestoreCommand(), a.snapshotDeleteCommand(),
 		a.snapshotPinCommand(true), a.snapshotPinCommand(false), a.snapshotPruneCommand())
 	return cmd
 }

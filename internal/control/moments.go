@@ -15,6 +15,8 @@ type Moments interface {
 	DropSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
 	PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) ([]volume.SnapshotInfo, error)
 	PruneSnapshots(ctx context.Context, req volume.PruneRequest) ([]volume.PruneDecision, error)
+	// RestoreTree makes what is at a path what it was.
+	RestoreTree(ctx context.Context, req volume.TreeRequest, progress func(volume.Progress)) (volume.TreeResult, error)
 	// Diff returns how the tree differs between two moments.
 	Diff(ctx context.Context, req volume.DiffRequest) (volume.DiffResult, error)
 }
@@ -27,7 +29,23 @@ func (s *Server) routeMoments() {
 	s.mux.HandleFunc("POST /v1/snapshots/drop", asked(s, "drop snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.DropSnapshots))
 	s.mux.HandleFunc("POST /v1/snapshots/pin", asked(s, "pin snapshots", func(r *volume.SnapshotsRequest) *volume.Requester { return &r.Requester }, d.PinSnapshots))
 	s.mux.HandleFunc("POST /v1/snapshots/prune", asked(s, "prune snapshots", func(r *volume.PruneRequest) *volume.Requester { return &r.Requester }, d.PruneSnapshots))
+	s.mux.HandleFunc("POST /v1/restore-tree", stream(s, s.restoreTree))
 	s.mux.HandleFunc("POST /v1/diff", asked(s, "diff", func(r *volume.DiffRequest) *volume.Requester { return &r.Requester }, d.Diff))
+}
+
+func (s *Server) restoreTree(ctx context.Context, req request) (res volume.TreeResult, err error) {
+	var r volume.TreeRequest
+	if err := req.body(&r); err != nil {
+		return res, err
+	}
+	r.Requester = volume.Requester{UID: req.who.UID, GID: req.who.GID, Groups: req.who.Groups}
+	for _, p := range []string{r.Path, r.To} {
+		if err := s.reach(ctx, req.who, p); err != nil {
+			return res, err
+		}
+	}
+	s.o.Logger.Info("restore", "path", r.Path, "at", r.At, "to", r.To, "dry_run", r.DryRun, "uid", r.UID)
+	return s.o.Drive.RestoreTree(ctx, r, req.progress)
 }
 
 // TakeSnapshot implements Moments.
@@ -52,6 +70,12 @@ func (c *Client) DropSnapshots(ctx context.Context, req volume.SnapshotsRequest)
 func (c *Client) PinSnapshots(ctx context.Context, req volume.SnapshotsRequest) (list []volume.SnapshotInfo, err error) {
 	err = c.call(ctx, "POST", "snapshots/pin", req, &list, nil)
 	return list, err
+}
+
+// RestoreTree implements Moments.
+func (c *Client) RestoreTree(ctx context.Context, req volume.TreeRequest, progress func(volume.Progress)) (res volume.TreeResult, err error) {
+	err = c.call(ctx, "POST", "restore-tree", req, &res, progress)
+	return res, err
 }
 
 // Diff implements Moments.

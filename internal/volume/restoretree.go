@@ -31,7 +31,7 @@ type TreeRequest struct {
 type TreeResult struct {
 	Path    string             `json:"path"` // that is now as it was
 	Count   map[TreeAction]int `json:"count"`
-	Steps   []TreeStep         `json:"steps"`              // at most maxSteps of them
+	Steps   []TreeStep         `json:"steps"`             // at most maxSteps of them
 	Version uint32             `json:"version,omitempty"` // of a single file that was brought back
 }
 
@@ -67,6 +67,10 @@ type restorer struct {
 	program  string
 	top      string // path that is brought back
 	progress func(Progress)
+	apart    bool // list yields names of different moments
+	// list yields what a directory held, and the epoch at whose end it was that. Nil: all
+	// that it held in past.
+	list func(ctx context.Context, then *Attr, yield func(name string, a *Attr, e catalog.Epoch) error) error
 
 	res     TreeResult
 	denied  []string                        // paths that are not the requester's
@@ -85,9 +89,10 @@ type place struct {
 }
 
 type dirThere struct {
-	ino  catalog.Inode
-	then Attr
-	path string
+	ino   catalog.Inode
+	then  Attr
+	epoch catalog.Epoch
+	path  string
 }
 
 // RestoreTree makes what is at a path what it was, without copying bytes: contents come
@@ -103,6 +108,9 @@ func (v *Volume) RestoreTree(ctx context.Context, r TreeRequest, progress func(P
 	if e == catalog.Live {
 		return TreeResult{}, fmt.Errorf("%w: %s is what it is now; say a moment of the past", ErrInvalid, r.Path)
 	}
+	if err := v.storeFirst(ctx, r.DryRun, progress); err != nil {
+		return TreeResult{}, err
+	}
 	then, err := v.pathThen(e, r.Path)
 	if err != nil {
 		return TreeResult{}, err
@@ -112,6 +120,15 @@ func (v *Volume) RestoreTree(ctx context.Context, r TreeRequest, progress func(P
 		to = r.To
 	}
 	return v.bringBack(ctx, e, &then, to, restorer{who: r.Requester, fresh: r.To != "", dry: r.DryRun, program: "rdfs restore", progress: progress})
+}
+
+// storeFirst makes versions of what is there now, before something takes its place, and
+// of what was saved last before it was deleted.
+func (v *Volume) storeFirst(ctx context.Context, dry bool, progress func(Progress)) error {
+	if err := v.sealer.flush(ctx, 0, progress); err != nil && !dry {
+		return fmt.Errorf("what was saved last could not be stored, so nothing was restored: %w", err)
+	}
+	return nil
 }
 
 // pathThen returns what was at a path at the end of an epoch, or else what the file or
@@ -162,9 +179,8 @@ func (v *Volume) versionAt(f catalog.FileID, e catalog.Epoch) (ver catalog.Versi
 // bringBack makes the path to what then is; r says how.
 func (v *Volume) bringBack(ctx context.Context, e catalog.Epoch, then *Attr, to string, r restorer) (TreeResult, error) {
 	r.v, r.past, r.top = v, v.Past(e), strings.Trim(path.Clean("/"+to), "/")
-	// What is there now must be a version before it is replaced.
-	if err := v.sealer.flush(ctx, 0, r.progress); err != nil && !r.dry {
-		return TreeResult{}, fmt.Errorf("what was saved last could not be stored, so nothing was restored: %w", err)
+	if r.list == nil {
+		r.list = r.all
 	}
 	dry := r.dry
 	r.dry = true // first see whether all of it may be done
@@ -194,6 +210,7 @@ func (r *restorer) notTheirs() error {
 }
 
 func (r *restorer) run(ctx context.Context, then *Attr) error {
+	defer func(past Past) { r.past = past }(r.past)
 	r.res = TreeResult{Path: r.top, Count: make(map[TreeAction]int), Steps: []TreeStep{}}
 	r.denied, r.extra, r.dirs = nil, nil, nil
 	r.links, r.renamed = make(map[catalog.Inode]catalog.Inode), make(map[catalog.Inode]bool)
@@ -227,6 +244,7 @@ func (r *restorer) run(ctx context.Context, then *Attr) error {
 		}
 	}
 	for _, d := range slices.Backward(r.dirs) {
+		r.past = r.v.Past(d.epoch)
 		if err := r.attrs(ctx, d.ino, &d.then, d.path, true); err != nil { // its times say what was done in it
 			return err
 		}
@@ -265,22 +283,16 @@ func (r *restorer) dir(ctx context.Context, then *Attr, now catalog.Inode, p str
 		return nil
 	}
 	were := make(map[string]bool)
-	for after, n := "", restorePage; n == restorePage; {
-		if err := ctx.Err(); err != nil {
-			return err
+	here := r.past
+	err := r.list(ctx, then, func(name string, a *Attr, e catalog.Epoch) error {
+		were[name], r.past = true, r.v.Past(e)
+		if err := r.entry(ctx, now, name, a, path.Join(p, name)); err != nil {
+			return fmt.Errorf("%s: %w", path.Join(p, name), err)
 		}
-		page, err := r.past.ReadDir(then.Ino, after, restorePage, true)
-		if err != nil {
-			return err
-		}
-		n = len(page)
-		for k := range page {
-			after = page[k].Name
-			were[after] = true
-			if err := r.entry(ctx, now, after, &page[k].Attr, path.Join(p, after)); err != nil {
-				return fmt.Errorf("%s: %w", path.Join(p, after), err)
-			}
-		}
+		return nil
+	})
+	if r.past = here; err != nil {
+		return err
 	}
 	if now == 0 {
 		return nil
@@ -298,7 +310,29 @@ func (r *restorer) dir(ctx context.Context, then *Attr, now catalog.Inode, p str
 			}
 		}
 	}
-	r.dirs = append(r.dirs, dirThere{now, *then, p})
+	r.dirs = append(r.dirs, dirThere{now, *then, here.Epoch(), p})
+	return nil
+}
+
+// all yields all that a directory held in past.
+func (r *restorer) all(ctx context.Context, then *Attr, yield func(string, *Attr, catalog.Epoch) error) error {
+	past := r.past
+	for after, n := "", restorePage; n == restorePage; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		page, err := past.ReadDir(then.Ino, after, restorePage, true)
+		if err != nil {
+			return err
+		}
+		n = len(page)
+		for k := range page {
+			after = page[k].Name
+			if err := yield(after, &page[k].Attr, past.Epoch()); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
@@ -367,7 +401,7 @@ func (r *restorer) sameNames(now, then catalog.Inode) (same bool) {
 
 // linked remembers which live node a file with several names has become.
 func (r *restorer) linked(then *Attr, now catalog.Inode) {
-	if !then.IsDir() && then.Nlink > 1 && r.links[then.Ino] == 0 {
+	if !then.IsDir() && (then.Nlink > 1 || r.apart) && r.links[then.Ino] == 0 {
 		r.links[then.Ino] = now
 	}
 }
