@@ -86,10 +86,10 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	add("drive", a.initCommand(), a.mountCommand(), a.umountCommand(), a.statusCommand())
-	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand())
+	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand(), a.trashCommand(), a.undeleteCommand())
 	add("metadata", a.metaCommand(), a.tagCommand())
 	add("names", a.namesCommand())
-	add("care", a.syncCommand(), a.checkCommand(), a.gcCommand(), a.recoverCommand(), a.configCommand())
+	add("care", a.syncCommand(), a.checkCommand(), a.holdCommand(), a.gcCommand(), a.recoverCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root
 }

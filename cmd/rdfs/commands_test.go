@@ -51,8 +51,7 @@ func TestRestoreAsksForWhatTheCommandLineSays(t *testing.T) {
 		out  string
 	}{
 		{[]string{"--version", "1"}, volume.RestoreRequest{Seq: 1}, "this is version 3 now"},
-		{[]string{"--at", "-2h", "--to", "/exp/old.csv"},
-			volume.RestoreRequest{At: time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC), To: "exp/old.csv"}, "restored"},
+		{[]string{"--version", "1", "--to", "/exp/old.csv"}, volume.RestoreRequest{Seq: 1, To: "exp/old.csv"}, "restored"},
 		{[]string{"--version", "1", "--dry-run"}, volume.RestoreRequest{Seq: 1, DryRun: true}, "would restore"},
 	} {
 		tt.want.Path, tt.want.UID, tt.want.GID = "exp/data.csv", uid, gid
@@ -62,6 +61,22 @@ func TestRestoreAsksForWhatTheCommandLineSays(t *testing.T) {
 		}
 		if !reflect.DeepEqual(b.d.restored, tt.want) {
 			t.Errorf("%v: got %+v, want %+v", tt.args, b.d.restored, tt.want)
+		}
+	}
+	tenOClock := time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC)
+	for at, want := range map[string]volume.Moment{
+		"-2h":                  {Time: tenOClock},
+		"@-2h":                 {Time: tenOClock},
+		"2026-11-23T10:00:00Z": {Name: "2026-11-23T10:00:00Z", Time: tenOClock},
+		"before":               {Name: "before", Not: `time "before": want 2026-11-22T10:00:00Z, 2026-11-22, yesterday or -2h`},
+	} {
+		status, out, errOut := b.rdfs(append(base, "--at", at, "--to", "exp/old.csv", "--dry-run")...)
+		if status != 0 || !strings.Contains(out, "would restore exp/data.csv; this is version 3 now\n") {
+			t.Errorf("%s: status %d: %s%s", at, status, out, errOut)
+		}
+		req := volume.TreeRequest{Path: "exp/data.csv", At: want, To: "exp/old.csv", DryRun: true, Requester: volume.Requester{UID: uid, GID: gid}}
+		if !reflect.DeepEqual(b.d.tree, req) {
+			t.Errorf("%s: got %+v, want %+v", at, b.d.tree, req)
 		}
 	}
 }

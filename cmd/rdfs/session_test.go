@@ -233,7 +233,7 @@ func TestErrorsLeadToTheirExitStatus(t *testing.T) {
 		{exitUsage, []string{"frobnicate"}},
 		{exitUsage, []string{"status", "--frobnicate"}},
 		{exitUsage, []string{"restore", "-R", b.repo, "exp/data.csv"}},
-		{exitUsage, []string{"restore", "-R", b.repo, "exp/data.csv", "--at", "soon"}},
+		{exitUsage, []string{"restore", "-R", b.repo, "exp/data.csv", "--at", "@soon"}},
 		{exitUsage, []string{"restore", "-R", b.repo, "exp/data.csv", "--at", "-1h", "--version", "2"}},
 		{exitUsage, []string{"restore", "-R", b.repo, "exp/data.csv", "--version", "0"}},
 		{exitNotFound, []string{"log", "-R", b.repo, "exp/other.csv"}},

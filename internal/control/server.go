@@ -145,8 +145,8 @@ func answer[T any](fn func(context.Context, request) (T, error)) http.HandlerFun
 }
 
 // asked turns fn, whose request has a field for who asks, into a handler. What the
-// request says of that is never believed.
-func asked[R, T any](s *Server, what string, who func(*R) *volume.Requester, fn func(context.Context, R) (T, error)) http.HandlerFunc {
+// request says of that is never believed. They must be able to reach the paths.
+func asked[R, T any](s *Server, what string, who func(*R) *volume.Requester, fn func(context.Context, R) (T, error), paths ...func(*R) string) http.HandlerFunc {
 	return answer(func(ctx context.Context, req request) (T, error) {
 		var r R
 		if err := req.body(&r); err != nil {
@@ -154,6 +154,12 @@ func asked[R, T any](s *Server, what string, who func(*R) *volume.Requester, fn 
 			return none, err
 		}
 		*who(&r) = volume.Requester{UID: req.who.UID, GID: req.who.GID, Groups: req.who.Groups}
+		for _, p := range paths {
+			if err := s.reach(ctx, req.who, p(&r)); err != nil {
+				var none T
+				return none, err
+			}
+		}
 		s.o.Logger.Info(what, "uid", req.who.UID, "pid", req.who.PID)
 		return fn(ctx, r)
 	})

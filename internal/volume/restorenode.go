@@ -166,6 +166,9 @@ func (r *restorer) back(ctx context.Context, from place, dir catalog.Inode, name
 
 // same makes a live node that is no directory what then was.
 func (r *restorer) same(ctx context.Context, dir catalog.Inode, name string, now, then *Attr, p string) (err error) {
+	if first, ok := r.links[then.Ino]; ok && first == now.Ino {
+		return nil // it was made so under another name
+	}
 	i, told := now.Ino, r.res.Count[TreeBytes]
 	if then.IsRegular() {
 		if i, err = r.bytes(ctx, dir, name, now, then, p); err != nil {

@@ -31,6 +31,7 @@ type Trashed struct {
 	Deleted time.Time `json:"deleted"`
 	UID     *uint32   `json:"uid,omitempty"`  // who did it, where known
 	User    string    `json:"user,omitempty"` // name of UID
+	Until   time.Time `json:"until,omitzero"` // it can be brought back at least until then; zero: nothing removes it
 }
 
 // TrashResult lists what was deleted, newest first.
