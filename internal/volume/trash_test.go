@@ -33,8 +33,8 @@ func (r *rig) undelete(p string) TreeResult {
 	return res
 }
 
-// later seals, commits, and lets more time pass than a path keeps its history for.
-func (r *rig) later() {
+// muchLater seals, commits, and lets more time pass than a path keeps its history for.
+func (r *rig) muchLater() {
 	r.t.Helper()
 	r.sync()
 	r.commit()
@@ -48,7 +48,7 @@ func TestTrashShowsWhatWasDeletedWhenAndByWhom(t *testing.T) {
 		r.write(f, "1 "+f)
 	}
 	r.link("linked", "link")
-	r.later()
+	r.muchLater()
 	for _, step := range []func(){
 		func() { r.write("tmp", "2"); r.rename("tmp", "saved") },
 		func() { r.rename("moved", "d/moved") },
@@ -108,7 +108,7 @@ func TestUndeleteOfAFileContinuesItsHistory(t *testing.T) {
 			r.chmod("a", 0o640)
 			file := r.attr("a").File
 			if wait {
-				r.later()
+				r.muchLater()
 			} else {
 				r.clock.advance(time.Second) // it has rested long enough to be a version
 			}
@@ -116,7 +116,7 @@ func TestUndeleteOfAFileContinuesItsHistory(t *testing.T) {
 			r.unlink("a")
 			r.commit()
 			if wait {
-				r.later()
+				r.muchLater()
 			}
 			plan, err := r.v.Undelete(bg(t), UndeleteRequest{Path: "a", DryRun: true}, nil)
 			if err != nil || r.exists("a") || plan.Count[TreeMake] != 1 {
@@ -156,10 +156,10 @@ func TestUndeleteOfATreeBringsBackWhatWentWithIt(t *testing.T) {
 	r.write("d/moved", "moved away before")
 	r.link("d/a", "d/sub/hard")
 	r.setxattr("d/sub", "user.dir", "yes")
-	r.later()
+	r.muchLater()
 	r.unlink("d/early")
 	r.rename("d/moved", "out/moved")
-	r.later()
+	r.muchLater()
 	r.write("d/a", "last save")
 	r.clock.advance(time.Second)
 	r.commit()
@@ -179,7 +179,7 @@ func TestUndeleteOfATreeBringsBackWhatWentWithIt(t *testing.T) {
 	}
 	r.removeAll("d")
 	r.commit()
-	r.later()
+	r.muchLater()
 	if got := r.trash(""); !slices.Equal(got, []string{"d"}) {
 		t.Errorf("in the trash is %q", got)
 	}
@@ -210,9 +210,9 @@ func TestUndeleteToAnotherPlaceAndOfSomeInADeletedDirectory(t *testing.T) {
 	r.mkdir("d")
 	r.write("d/a", "1")
 	r.write("d/b", "2")
-	r.later()
+	r.muchLater()
 	r.removeAll("d")
-	r.later()
+	r.muchLater()
 	if _, err := r.v.Undelete(bg(t), UndeleteRequest{Path: "d/a"}, nil); !errors.Is(err, ErrNotExist) || !strings.Contains(err.Error(), "--to") {
 		t.Errorf("its directory is gone: %v", err)
 	}
@@ -229,7 +229,7 @@ func TestUndeleteToAnotherPlaceAndOfSomeInADeletedDirectory(t *testing.T) {
 	}
 	r.chmod("d", 0o777)
 	r.unlink("d/b")
-	r.later()
+	r.muchLater()
 	if _, err := r.v.Undelete(bg(t), UndeleteRequest{Path: "d/b", Requester: Requester{UID: 4711}}, nil); !errors.Is(err, ErrPerm) {
 		t.Errorf("somebody else brings it back: %v", err)
 	}
@@ -248,14 +248,14 @@ func TestTrashAndUndeleteOfManyNames(t *testing.T) {
 			r.write(fmt.Sprintf("%05d", k), "x")
 		}
 	}
-	r.later()
+	r.muchLater()
 	for k := range many {
 		if k%2 == 0 {
 			r.unlink(fmt.Sprintf("%05d", k))
 		}
 	}
 	r.removeAll("d")
-	r.later()
+	r.muchLater()
 	if got := r.trash(""); len(got) != many/2+1 {
 		t.Errorf("%d in the trash, want %d", len(got), many/2+1)
 	}
