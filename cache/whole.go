@@ -99,6 +99,11 @@ func (c *Cache) Adopt(k Key, id blob.ID, size int64, from string) error {
 // whole file of k, and accounts it. The caller holds the lock of k.
 func (c *Cache) install(k Key, from string, st *unix.Stat_t) error {
 	path := c.path(place{}, k)
+	err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, path, unix.RENAME_NOREPLACE)
+	if err == nil { // as nearly always: nothing was there, so nothing has to be looked at
+		c.account(k, nil, st)
+		return nil
+	}
 	var old *unix.Stat_t
 	if o, err := lstat(path); err == nil {
 		old = &o
@@ -185,6 +190,9 @@ func (c *Cache) removeOthers(k Key) {
 // that is open is accounted when it is closed. The caller holds the lock of k.
 func (c *Cache) removePartial(p place, k Key) {
 	path := c.path(p, k)
+	if _, err := lstat(path); missing(err) {
+		return // a list of fills without its file means nothing: openPartial removes it
+	}
 	_ = unix.Unlink(path + fillsSuffix)
 	if p.gen == 0 && c.filling(k) {
 		_ = unix.Unlink(path)

@@ -84,7 +84,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	raiseFileLimit()
 
 	// The heap is small and lives briefly: collect seldom, and early enough near the limit.
-	debug.SetGCPercent(400)
+	debug.SetGCPercent(200)
 	debug.SetMemoryLimit(memoryLimit)
 	if s.drive, err = a.openDrive(ctx, req.repo, s.config, s.log); err != nil {
 		return err
@@ -145,7 +145,7 @@ func (s *session) run(ctx context.Context) (err error) {
 }
 
 // memoryLimit is where the collector of a mount begins to work harder, in bytes.
-const memoryLimit = 300 << 20
+const memoryLimit = 200 << 20
 
 // openDrive opens a repository whose lock the caller holds. A nil logger is quiet.
 func (a *app) openDrive(ctx context.Context, repo string, c *config.Config, log *slog.Logger) (drive, error) {

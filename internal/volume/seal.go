@@ -17,7 +17,9 @@ import (
 )
 
 const (
-	batchJobs  = 512
+	// A batch waits for the disk four times, whatever it holds: the more small files
+	// share one, the more are sealed in a second.
+	batchJobs  = 2048
 	batchBytes = 16 << 20
 
 	// While programs keep the volume busy a job that is not urgent waits longer
