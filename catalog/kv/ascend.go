@@ -43,36 +43,7 @@ func (tx *Tx) Ascend(from, to []byte, yield func(key, value []byte) bool) {
 	}
 	o.seek(&o.active, tx.active)
 	o.seek(&o.frozen, tx.frozen)
-	if !o.settle() {
-		tx.base.Ascend(from, to, yield)
-		return
-	}
-	stopped := false
-	tx.base.Ascend(from, to, func(k, v []byte) bool {
-		ks := keyString(k)
-		for o.ok && o.key < ks {
-			if o.value != nil && !yield(keyBytes(o.key), o.value) {
-				stopped = true
-				return false
-			}
-			o.next()
-		}
-		if o.ok && o.key == ks {
-			if o.value == nil {
-				o.next()
-				return true
-			}
-			v = o.value
-			o.next()
-		}
-		stopped = !yield(k, v)
-		return !stopped
-	})
-	for ; o.ok && !stopped; o.next() {
-		if o.value != nil && !yield(keyBytes(o.key), o.value) {
-			return
-		}
-	}
+	o.over(tx.base.Ascend, from, to, yield)
 }
 
 // overlay merges what lies over the base: a Tx's own writes, the active and the
@@ -116,6 +87,41 @@ func (o *overlay) settle() bool {
 		o.ok, o.key, o.value = true, o.frozen.it.Key(), o.frozen.it.Value()
 	}
 	return o.ok
+}
+
+// over yields the rows of a range: of the layers, and where they have no say those
+// that ascend yields.
+func (o *overlay) over(ascend func(from, to []byte, yield func(k, v []byte) bool), from, to []byte, yield func(key, value []byte) bool) {
+	if !o.settle() {
+		ascend(from, to, yield)
+		return
+	}
+	stopped := false
+	ascend(from, to, func(k, v []byte) bool {
+		ks := keyString(k)
+		for o.ok && o.key < ks {
+			if o.value != nil && !yield(keyBytes(o.key), o.value) {
+				stopped = true
+				return false
+			}
+			o.next()
+		}
+		if o.ok && o.key == ks {
+			if o.value == nil {
+				o.next()
+				return true
+			}
+			v = o.value
+			o.next()
+		}
+		stopped = !yield(k, v)
+		return !stopped
+	})
+	for ; o.ok && !stopped; o.next() {
+		if o.value != nil && !yield(keyBytes(o.key), o.value) {
+			return
+		}
+	}
 }
 
 // next steps over the current key in every layer that has it.

@@ -25,9 +25,11 @@ import (
 type BoltOptions struct {
 	Timeout time.Duration // how long to wait for another process that has the file open; default 500 ms
 	Reserve int64         // bytes held back on the disk for the last commits when it is full; default 16 MiB, less than 0: none
+	Log     int64         // bytes of the log of small groups; default 4 MiB, less than 0: none
 	Logger  *slog.Logger  // default: quiet
 
-	mapSize int // tests: instead of mapMax
+	mapSize int                                             // tests: instead of mapMax
+	openLog func(path string, create bool) (logFile, error) // tests: instead of openLogFile
 }
 
 const (
@@ -45,11 +47,12 @@ const (
 )
 
 type boltEngine struct {
-	path string
-	db   *bolt.DB
-	file *os.File // bbolt's own descriptor
-	log  *slog.Logger
-	used atomic.Int64 // bytes below the file's high-water mark
+	path   string
+	o      BoltOptions
+	db     *bolt.DB
+	file   *os.File // bbolt's own descriptor
+	logger *slog.Logger
+	used   atomic.Int64 // bytes below the file's high-water mark
 
 	tables map[byte]TableSpec // set by Declare
 
@@ -57,6 +60,12 @@ type boltEngine struct {
 	// read transaction that is just being opened. It is never held for long.
 	commit  sync.Mutex
 	reserve reserve // guarded by commit
+
+	// Guarded by commit: what is durable in the log and not in bbolt. See bolt_log.go.
+	groups *groupLog // nil: no log
+	logged *table    // its rows
+	lap    uint64    // of the log, as bbolt knows it; 0: there never was one
+	lost   error     // a commit ended in an unknown state
 
 	// broken is set after bbolt panicked. Its locks may be held for ever then,
 	// so nothing may be called that takes one.
@@ -73,6 +82,12 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	if o.Reserve == 0 {
 		o.Reserve = defaultHold
 	}
+	if o.Log == 0 {
+		o.Log = defaultLog
+	}
+	if o.openLog == nil {
+		o.openLog = openLogFile
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -87,7 +102,7 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	e := &boltEngine{path: path, log: o.Logger, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
+	e := &boltEngine{path: path, o: o, logger: o.Logger, logged: &table{}, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
 	if o.mapSize == 0 {
 		o.mapSize = mapMax
 		var limit unix.Rlimit
@@ -109,8 +124,11 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	if err := e.inspect(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.Close())
 	}
+	if err := e.replay(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.Close())
+	}
 	if err := e.reserve.fill(); err != nil {
-		e.log.Warn("no room held back for a full disk", "store", path, "err", err)
+		e.logger.Warn("no room held back for a full disk", "store", path, "err", err)
 	}
 	return e, nil
 }
@@ -200,8 +218,8 @@ func (e *boltEngine) CopyTo(w io.Writer) (err error) {
 	if err := e.isBroken(); err != nil {
 		return err
 	}
-	var tx *bolt.Tx
-	if tx, err = e.begin(); err != nil {
+	tx, err := e.whole()
+	if err != nil {
 		return err
 	}
 	defer e.end(tx)
@@ -213,6 +231,7 @@ func (e *boltEngine) CopyTo(w io.Writer) (err error) {
 
 // Close leaves the reserve behind for the next start.
 func (e *boltEngine) Close() error {
+	e.closeLog()
 	if e.isBroken() != nil {
 		return letGo(e.file)
 	}

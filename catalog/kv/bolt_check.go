@@ -31,9 +31,13 @@ func (e *boltEngine) inspect() error {
 	return first
 }
 
-// Check reads every page and verifies every row.
+// Check reads every page and the log, and verifies every row.
 func (e *boltEngine) Check(ctx context.Context, report func(problem string)) error {
-	if err := e.walk(ctx, true, report); err != nil {
+	err := e.walk(ctx, true, report)
+	if err == nil {
+		err = e.checkLog(report)
+	}
+	if err != nil {
 		return fmt.Errorf("check %s: %w", e.path, err)
 	}
 	return nil
@@ -60,7 +64,7 @@ func (e *boltEngine) walk(ctx context.Context, full bool, report func(string)) e
 		return nil
 	}
 	if m.damaged {
-		e.log.Warn("one of two meta pages is damaged; if it was the newer one, the last commit is missing", "store", e.path)
+		e.logger.Warn("one of two meta pages is damaged; if it was the newer one, the last commit is missing", "store", e.path)
 	}
 	info, err := e.file.Stat()
 	if err != nil {

@@ -13,23 +13,35 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// Commit writes rows in one bbolt transaction. If the disk is full, it gives up
-// the reserve and tries once more: what was accepted shall not be lost.
+// Commit appends a small group to the log. Otherwise it writes it, and what the log
+// holds, in one bbolt transaction.
 func (e *boltEngine) Commit(rows iter.Seq2[[]byte, []byte]) error {
 	e.commit.Lock()
 	defer e.commit.Unlock()
-	if err := e.reserve.refill(); err == nil {
-		e.log.Info("room is held back again for a full disk", "store", e.path)
+	if e.lost != nil {
+		return e.lost
 	}
-	err := e.write(rows)
+	if e.groups != nil && e.groups.encode(rows) {
+		return e.log(rows)
+	}
+	return e.settle(rows, true)
+}
+
+// store writes rows in one bbolt transaction, and what also does. If the disk is full,
+// it gives up the reserve and tries once more: what was accepted shall not be lost.
+func (e *boltEngine) store(rows iter.Seq2[[]byte, []byte], also func(*bolt.Tx) error) error {
+	if err := e.reserve.refill(); err == nil {
+		e.logger.Info("room is held back again for a full disk", "store", e.path)
+	}
+	err := e.write(rows, also)
 	if errors.Is(err, ErrRetry) && e.reserve.release() {
-		e.log.Warn("the disk is full, the reserve is used up", "store", e.path, "err", err)
-		err = e.write(rows)
+		e.logger.Warn("the disk is full, the reserve is used up", "store", e.path, "err", err)
+		err = e.write(rows, also)
 	}
 	return err
 }
 
-func (e *boltEngine) write(rows iter.Seq2[[]byte, []byte]) error {
+func (e *boltEngine) write(rows iter.Seq2[[]byte, []byte], also func(*bolt.Tx) error) error {
 	return e.transact(func(tx *bolt.Tx) error {
 		var buckets [256]*bolt.Bucket
 		var a arena // bbolt keeps the values until the end of the transaction
@@ -55,7 +67,7 @@ func (e *boltEngine) write(rows iter.Seq2[[]byte, []byte]) error {
 				return fmt.Errorf("row %x: %w", k, err)
 			}
 		}
-		return nil
+		return also(tx)
 	})
 }
 

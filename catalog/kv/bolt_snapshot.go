@@ -19,11 +19,16 @@ func (e *boltEngine) Snapshot() (snap Snapshot, err error) {
 		return nil, err
 	}
 	defer e.guard("read", &err, debug.SetPanicOnFault(true))
+	e.commit.Lock()
+	defer e.commit.Unlock()
 	tx, err := e.db.Begin(false)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", e.path, err)
 	}
 	s := &boltSnapshot{e: e, tx: tx}
+	if e.logged.rows.Len() > 0 {
+		s.logged = &table{rows: *e.logged.rows.Copy()}
+	}
 	for _, t := range e.tables {
 		if b := tx.Bucket([]byte(t.Name)); b != nil {
 			s.tables[t.ID] = &boltTable{name: t.Name, bucket: b}
@@ -38,6 +43,7 @@ type boltSnapshot struct {
 	e      *boltEngine
 	tx     *bolt.Tx
 	tables [256]*boltTable
+	logged *table // lies over tx; nil: nothing does
 }
 
 type boltTable struct {
@@ -56,6 +62,11 @@ func (t *boltTable) cursor() *bolt.Cursor {
 func (s *boltSnapshot) Close() { s.e.end(s.tx) }
 
 func (s *boltSnapshot) Get(key []byte) []byte {
+	if s.logged != nil {
+		if v, ok := s.logged.rows.Get(keyString(key)); ok {
+			return v
+		}
+	}
 	t := s.tables[key[0]]
 	if t == nil {
 		return nil
@@ -74,6 +85,17 @@ func (s *boltSnapshot) Get(key []byte) []byte {
 }
 
 func (s *boltSnapshot) Ascend(from, to []byte, yield func(k, v []byte) bool) {
+	if s.logged == nil {
+		s.ascend(from, to, yield)
+		return
+	}
+	o := overlay{span: span{from: keyString(from), to: keyString(to), open: to == nil}}
+	o.seek(&o.active, s.logged)
+	o.over(s.ascend, from, to, yield)
+}
+
+// ascend is Ascend of what is in the file.
+func (s *boltSnapshot) ascend(from, to []byte, yield func(k, v []byte) bool) {
 	t := s.tables[from[0]]
 	if t == nil {
 		return

@@ -13,8 +13,9 @@ const (
 	selfBucket  = ".kv"
 	formatKey   = "format"
 	tablePrefix = "table/" // + name -> ID, one byte
+	logKey      = "log"    // lap of the log, 8 bytes, and 1 when the log may hold groups of it
 
-	formatVersion = 1
+	formatVersion = 2 // 1: without a log
 )
 
 // Declare checks the file against the tables, and adds those that it lacks.
@@ -23,9 +24,9 @@ func (e *boltEngine) Declare(tables []TableSpec) error {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", e.path, err)
 	}
+	e.commit.Lock()
+	defer e.commit.Unlock()
 	if len(missing) > 0 {
-		e.commit.Lock()
-		defer e.commit.Unlock()
 		if err := e.transact(func(tx *bolt.Tx) error { return addTables(tx, missing) }); err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func (e *boltEngine) Declare(tables []TableSpec) error {
 	for _, t := range tables {
 		e.tables[t.ID] = t
 	}
-	return nil
+	return e.openLog()
 }
 
 // missing returns the tables that the file does not have yet. A file that has
@@ -69,7 +70,7 @@ func (e *boltEngine) missing(tables []TableSpec) (missing []TableSpec, err error
 	if err != nil {
 		return nil, err
 	}
-	if len(version) != 1 || version[0] != formatVersion {
+	if len(version) != 1 || version[0] < 1 || version[0] > formatVersion {
 		return nil, fmt.Errorf("%w: version %d, this program knows %d", ErrFormat, version, formatVersion)
 	}
 	for _, t := range tables {
@@ -94,8 +95,10 @@ func addTables(tx *bolt.Tx, tables []TableSpec) error {
 	put := func(key string, value byte) error {
 		return self.Put([]byte(key), seal(nil, []byte(key), []byte{value}))
 	}
-	if err := put(formatKey, formatVersion); err != nil {
-		return err
+	if self.Get([]byte(formatKey)) == nil { // with a log it becomes another
+		if err := put(formatKey, 1); err != nil {
+			return err
+		}
 	}
 	for _, t := range tables {
 		if _, err := tx.CreateBucketIfNotExists([]byte(t.Name)); err != nil {

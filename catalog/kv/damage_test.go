@@ -25,7 +25,7 @@ func goodRow(i int) (k, v []byte) {
 func goodFile(t testing.TB, n int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "good.db")
-	db := mustOpen(t, mustOpenBolt(t, path), Options{})
+	db := mustOpen(t, mustOpenWithoutLog(t, path), Options{})
 	for i := range n {
 		k, v := goodRow(i)
 		mustUpdate(t, db, func(tx *Tx) { tx.Put(k, v) })
@@ -222,7 +222,7 @@ func TestFileThatShrinksWhileOpenDoesNotEndTheProcess(t *testing.T) {
 		for _, keep := range []int64{0, 4096, 8192, int64(len(good) / 2)} {
 			t.Run(fmt.Sprintf("%s with %d bytes left", name, keep), func(t *testing.T) {
 				path := writeFile(t, filepath.Join(t.TempDir(), "catalog.db"), good)
-				db := mustOpen(t, mustOpenBolt(t, path), Options{Interval: time.Hour})
+				db := mustOpen(t, mustOpenWithoutLog(t, path), Options{Interval: time.Hour})
 				if err := os.Truncate(path, keep); err != nil {
 					t.Fatal(err)
 				}
@@ -325,7 +325,7 @@ func TestForeignFilesAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			edit(t, path, func(tx *bolt.Tx) error {
-				return tx.Bucket([]byte(selfBucket)).Put([]byte(formatKey), seal(nil, []byte(formatKey), []byte{2}))
+				return tx.Bucket([]byte(selfBucket)).Put([]byte(formatKey), seal(nil, []byte(formatKey), []byte{formatVersion + 1}))
 			})
 		},
 		"other table numbers": func(t *testing.T, path string) {

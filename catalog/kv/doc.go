@@ -60,9 +60,38 @@
 // the value as passed to Put, followed by the CRC-32C (Castagnoli) of key and
 // value, 4 bytes little-endian. The bucket ".kv" has rows in the same form:
 //
-//	format        version of this format, one byte: 1
+//	format        version of this format, one byte: 1, or 2 once there was a log
 //	table/NAME    number of the table, one byte
+//	log           lap of the log, 8 bytes little-endian, and one byte: 1 when the log
+//	              may hold groups of this lap, 0 when it holds nothing
 //
 // Buckets that are not declared are left alone. A file gets its name only when
 // it is whole: it is made as PATH.new, so an empty file is a damaged one.
+//
+// # The log
+//
+// A transaction of bbolt costs two flushes and a page for every place that it changes.
+// So a group of at most 128 KiB is appended to a file beside it, named PATH.log, with
+// one write and one flush, and kept in memory over the committed state. A group that
+// is larger, or finds the log full, is written to bbolt together with all that the log
+// holds. The same transaction raises the lap, which voids the records in the log; the
+// next one goes to its beginning. OpenBolt writes what it finds in the log to bbolt.
+// Close does so too, and notes that the log is empty.
+//
+// The log has a fixed size (BoltOptions.Log), and zeros where nothing was written yet.
+// A record begins at a multiple of 4096 bytes. Numbers are little-endian:
+//
+//	 0   8  "rdfs.log"
+//	 8  16  the first half of the BLAKE3-256 of all bytes of the record from 24 on
+//	24   8  lap
+//	32   8  number of the record in the lap, from 0
+//	40   8  n, the length of the rows in bytes
+//	48   n  rows: length of the key (unsigned varint), key, length of the value plus
+//	        one (unsigned varint), value; for a row that is deleted 0 and no value
+//
+// and zeros up to the next multiple of 4096. The records of a lap follow one another
+// from the beginning of the file; the first that is not sound, or has another lap or
+// number, ends them. Each was made durable before the next was written, so only the
+// last may be torn, and then nobody was told that it is durable. A sound record of the
+// lap behind one that is not is damage, and OpenBolt says so.
 package kv

@@ -31,8 +31,8 @@ type Engine interface {
 	// a snapshot that stays open.
 	Snapshot() (Snapshot, error)
 	// Commit applies rows, which come in ascending order of their keys and with
-	// each key once; a nil value deletes. The bytes do not change while Commit
-	// runs. It is atomic, and durable when nil is returned. An error that wraps
+	// each key once; a nil value deletes. The bytes never change, so that they
+	// may be kept. It is atomic, and durable when nil is returned. An error that wraps
 	// ErrRetry changed nothing; after any other error the outcome is unknown.
 	Commit(rows iter.Seq2[[]byte, []byte]) error
 	// Check reads everything and reports each inconsistency in words. The error

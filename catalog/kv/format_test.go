@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,20 +14,7 @@ var update = flag.Bool("update", false, "write the fixtures of the current forma
 
 // TestFixtureOpensForEver reads a file that the first version of the format wrote.
 func TestFixtureOpensForEver(t *testing.T) {
-	fixture := filepath.Join("testdata", "formats", "kv-1.db")
-	if *update {
-		path := filepath.Join(t.TempDir(), "new.db")
-		db := mustOpen(t, mustOpenBolt(t, path), Options{})
-		for i := range 100 { // in table 1 and 2; last stays small, inside the tree of buckets
-			mustUpdate(t, db, func(tx *Tx) { tx.Put(goodRow(i)) })
-		}
-		mustUpdate(t, db, func(tx *Tx) {
-			tx.Put(key(255, "empty"), nil)
-			tx.Put(key(255, "full"), []byte("a value"))
-		})
-		mustClose(t, db)
-		writeFile(t, fixture, copyOf(t, path))
-	}
+	fixture := filepath.Join("testdata", "formats", "kv-1.db") // it cannot be made any more
 	b, err := os.ReadFile(fixture)
 	if err != nil {
 		t.Fatal(err)
@@ -57,6 +45,50 @@ func TestFixtureOpensForEver(t *testing.T) {
 		mustUpdate(t, db, func(tx *Tx) { tx.Put(key(255, "full"), []byte("a value")) })
 		mustSync(t, db)
 	}
+}
+
+// TestFixtureWithLogOpensForEver reads a file and a log that a process left behind
+// which was killed: ten rows are in the file, and in the log one of them is replaced,
+// one is deleted, and one is new.
+func TestFixtureWithLogOpensForEver(t *testing.T) {
+	fixture := filepath.Join("testdata", "formats", "kv-2.db")
+	if *update {
+		b := newLogBed(t)
+		var first [][2][]byte
+		for i := range 10 {
+			first = append(first, putRow(2, fmt.Sprint(i), "in the file"))
+		}
+		for _, err := range []error{b.e.Commit(group(first...)), b.e.settle(noRows, true), b.e.Commit(group(putRow(2, "3", "in the log"))),
+			b.e.Commit(group(dropRow(2, "4"), putRow(255, "new", "")))} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		image := b.lose(rand.New(rand.NewPCG(1, 1)))
+		f, err := image.log.OpenFile(b.path+".log", os.O_RDONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := make([]byte, b.e.groups.off)
+		if _, err := f.ReadAt(log, 0); err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, fixture, image.db)
+		writeFile(t, fixture+".log", log)
+	}
+	path := filepath.Join(t.TempDir(), "catalog.db")
+	for _, end := range []string{"", ".log"} {
+		b, err := os.ReadFile(fixture + end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeFile(t, path+end, b)
+	}
+	db := mustOpen(t, mustOpenBolt(t, path), Options{})
+	wantRows(t, rows(t, db, []byte{2}, nil), "0=in the file", "1=in the file", "2=in the file", "3=in the log", "5=in the file",
+		"6=in the file", "7=in the file", "8=in the file", "9=in the file")
+	wantRows(t, rows(t, db, []byte{255}, nil), "new=")
+	checkClean(t, db.engine)
 }
 
 func TestCopyIsADatabaseOfItsMoment(t *testing.T) {

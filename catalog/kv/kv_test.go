@@ -29,6 +29,10 @@ func engines(t *testing.T) map[string]func(t *testing.T) func() Engine {
 			path := filepath.Join(t.TempDir(), "catalog.db")
 			return func() Engine { return mustOpenBolt(t, path) }
 		},
+		"bolt without a log": func(t *testing.T) func() Engine {
+			path := filepath.Join(t.TempDir(), "catalog.db")
+			return func() Engine { return mustOpenWithoutLog(t, path) }
+		},
 	}
 }
 
@@ -41,6 +45,15 @@ func eachEngine(t *testing.T, fn func(t *testing.T, open func() Engine)) {
 func mustOpenBolt(t testing.TB, path string) Engine {
 	t.Helper()
 	e, err := OpenBolt(path, BoltOptions{Reserve: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func mustOpenWithoutLog(t testing.TB, path string) Engine {
+	t.Helper()
+	e, err := OpenBolt(path, BoltOptions{Reserve: -1, Log: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
