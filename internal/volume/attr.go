@@ -193,7 +193,9 @@ func (v *Volume) Setattr(ctx context.Context, i catalog.Inode, s SetAttr, who Ca
 		}
 	}
 	row, err := v.modify(n, func(_ *catalog.Tx, row *catalog.Node) error {
-		n.settle(row)
+		if n.settle(row) {
+			v.drafts.noteRenamed(n)
+		}
 		s.apply(row)
 		row.Ctime = max(v.timeNow(), row.Ctime)
 		return nil

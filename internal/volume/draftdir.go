@@ -17,8 +17,9 @@ import (
 
 // draftDir holds the files of unsealed bytes: <two hex digits>/<ino>.<gen>.
 type draftDir struct {
-	dir  string
-	root *os.File
+	dir   string
+	root  *os.File
+	exact bool // every write after an fstat shows in the next one
 
 	sync    func(path string) error // makes one draft durable
 	syncAll func() error            // makes all of them durable

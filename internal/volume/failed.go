@@ -97,7 +97,8 @@ func (d *draftDir) syncClosed() error {
 	return nil
 }
 
-// syncFile makes the bytes of one draft durable.
+// syncFile makes the bytes of one draft durable, and its name in the directory: it may
+// have come from the cache.
 func (d *draftDir) syncFile(path string) error {
 	f, err := openFile(path, os.O_RDONLY)
 	switch {
@@ -107,7 +108,7 @@ func (d *draftDir) syncFile(path string) error {
 		return d.syncAll()
 	}
 	defer f.Close()
-	return unix.Fdatasync(int(f.Fd()))
+	return unix.Fsync(int(f.Fd()))
 }
 
 func (d *draftDir) syncFS() error { return unix.Syncfs(int(d.root.Fd())) }

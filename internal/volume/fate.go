@@ -18,7 +18,9 @@ func (v *Volume) dropLink(tx *catalog.Tx, n *node, row *catalog.Node, now catalo
 	if n.writers > 0 {
 		n.observe()
 	}
-	n.settle(row)
+	if n.settle(row) {
+		v.drafts.noteRenamed(n)
+	}
 	row.Ctime = max(now, row.Ctime)
 	if row.Nlink--; row.Nlink > 0 {
 		tx.PutNode(n.ino, row)

@@ -128,6 +128,10 @@ func (h *Handle) Fsync(ctx context.Context) error {
 	f, draft, changes, durable := n.file, n.draft, n.changes, n.durable
 	dirty := n.draft != "" && f != nil
 	n.mu.Unlock()
+	sync := unix.Fdatasync
+	if changes != durable {
+		sync = unix.Fsync // the name of the draft may be as new as the file's
+	}
 	if err := v.drafts.failure(draft); err != nil {
 		return err
 	}
@@ -137,8 +141,13 @@ func (h *Handle) Fsync(ctx context.Context) error {
 	} else {
 		synced <- v.cat.Err()
 	}
+	var before stamp
 	if dirty {
-		if err := unix.Fdatasync(int(f.Fd())); err != nil {
+		var err error
+		if before, err = fstat(f); err == nil {
+			err = sync(int(f.Fd()))
+		}
+		if err != nil {
 			if err := v.drafts.fail(draft, err); err != nil {
 				v.log.Error("a failed fsync is forgotten when the drive stops", "err", err)
 			}
@@ -150,6 +159,9 @@ func (h *Handle) Fsync(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if dirty && n.file == f && n.draft == draft {
+		n.synced = before
+	}
 	if err2 == nil && n.durable < changes {
 		n.durable = changes
 	}

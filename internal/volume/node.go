@@ -35,6 +35,7 @@ type node struct {
 	// seen is what fstat said of the draft when we last looked; over holds what
 	// the kernel changed since the row was written.
 	seen     stamp
+	synced   stamp // what fstat said before the last fsync: nothing since then, nothing to make durable
 	over     overlay
 	pristine bool   // the draft holds the row's sealed content, byte for byte
 	copied   copied // the draft is a copy of a sealed content

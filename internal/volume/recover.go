@@ -191,10 +191,25 @@ func leaseRefused(f *os.File) (bool, error) {
 	return false, err
 }
 
-// lostDraft deals with a draft whose file is gone. That takes somebody who removed
-// it: its bytes were durable before the catalog named it.
+// lostDraft deals with a draft whose file is gone. A file that was made just before
+// the power failed, and neither closed nor synced, may be known to the catalog and not
+// to the disk; then it is empty. Otherwise somebody removed it: its bytes were durable
+// before the catalog told its size.
 func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) error {
 	path := v.drafts.path(d.Inode, d.Gen)
+	if current && row.Content.IsZero() && row.Size == 0 && v.o.LastStop == StopUnknown {
+		f, err := v.drafts.create(d.Inode, d.Gen)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		s, err := fstat(f)
+		if err != nil {
+			return err
+		}
+		v.log.Warn("a new file was not on the disk yet when the power failed; it is empty", "inode", d.Inode)
+		return v.adoptDraft(d, draftFile{ino: d.Inode, gen: d.Gen, path: path}, s)
+	}
 	v.log.Error("a draft is missing; the file falls back to its last sealed version", "draft", path, "inode", d.Inode)
 	return v.cat.Update(func(tx *catalog.Tx) error {
 		if !current {

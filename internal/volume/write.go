@@ -308,7 +308,9 @@ func (v *Volume) endWrite(n *node) error {
 		v.closeIdle(n)
 		return err
 	}
-	v.drafts.noteClosed(n.draft)
+	if !v.drafts.exact || n.seen != n.synced {
+		v.drafts.noteClosed(n.draft)
+	}
 	row, err2 := v.modify(n, func(_ *catalog.Tx, row *catalog.Node) error { n.settle(row); return nil })
 	v.sealer.schedule(n, &row)
 	v.closeIdle(n)
