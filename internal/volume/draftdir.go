@@ -43,9 +43,33 @@ func openDraftDir(dir string) (*draftDir, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &draftDir{dir: dir, root: root}
+	d := &draftDir{dir: dir, root: root, exact: exactTimes(dir)}
 	d.sync, d.syncAll = d.syncFile, d.syncFS
 	return d, nil
+}
+
+// exactTimes reports whether the filesystem gives a write another time than an fstat(2)
+// before it has shown, as Linux does from 6.13 on. Otherwise times change with the
+// kernel's clock tick, in which much can be written.
+func exactTimes(dir string) bool {
+	f, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	os.Remove(f.Name())
+	last, err := fstat(f)
+	for range 4 {
+		if _, werr := f.WriteAt([]byte("x"), 0); err != nil || werr != nil {
+			return false
+		}
+		s, serr := fstat(f)
+		if serr != nil || s.mtime == last.mtime {
+			return false
+		}
+		last = s
+	}
+	return true
 }
 
 func (d *draftDir) close() { d.root.Close() }
