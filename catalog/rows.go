@@ -123,6 +123,8 @@ func split(row []byte) (born Epoch, payload []byte) {
 const (
 	nodeHasContent = 1 << iota
 	nodeHasTarget
+	nodeStaged
+	nodeLocal
 )
 
 func (n *Node) encode(w *writer) {
@@ -132,6 +134,12 @@ func (n *Node) encode(w *writer) {
 	}
 	if n.Target != "" {
 		flags |= nodeHasTarget
+	}
+	switch n.Keep {
+	case KeepStaged:
+		flags |= nodeStaged
+	case KeepLocal:
+		flags |= nodeLocal
 	}
 	w.uint(flags)
 	w.uint(uint64(n.Mode))
@@ -181,6 +189,12 @@ func (n *Node) decode(b []byte) error {
 	}
 	if flags&nodeHasTarget != 0 {
 		n.Target = r.str()
+	}
+	switch {
+	case flags&nodeStaged != 0:
+		n.Keep = KeepStaged
+	case flags&nodeLocal != 0:
+		n.Keep = KeepLocal
 	}
 	return r.done()
 }

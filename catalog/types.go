@@ -71,7 +71,19 @@ type Node struct {
 	LastGen uint32
 	// Seq is the version whose content is Content; 0: none.
 	Seq Seq
+	// Keep says what becomes of the node's bytes, by its name.
+	Keep Keep
 }
+
+// Keep says what becomes of the bytes of a node.
+type Keep uint8
+
+// What becomes of bytes. A node that is not data has a draft and no versions.
+const (
+	KeepData   Keep = iota
+	KeepStaged      // a program has not finished saving: data when it gets its right name
+	KeepLocal       // dropped by a program beside the data
+)
 
 // Type returns the type bits of the mode.
 func (n *Node) Type() uint32 { return n.Mode & TypeMask }

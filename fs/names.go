@@ -87,7 +87,7 @@ func (d *door) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.E
 	if !ok2 {
 		return fuse.Status(errCrossDevice)
 	}
-	a, err := d.vol.Link(old, dir, name)
+	a, err := d.vol.Link(old, dir, name, caller(&in.InHeader))
 	return d.made("link", in.NodeId, a, err, out)
 }
 

@@ -401,3 +401,18 @@ func matchGlob(pattern, name string) bool {
 	}
 	return p == len(pattern)
 }
+
+// Alike reports whether every name is judged the same in two directories.
+func (d *Dir) Alike(o *Dir) bool {
+	if d.within != o.within || d.mode != o.mode || d.free != o.free || d.rule != o.rule || !slices.Equal(d.trees, o.trees) {
+		return false
+	}
+	if len(d.try)+len(o.try)+len(d.trees) == 0 {
+		return true
+	}
+	return d.depth == o.depth && slices.EqualFunc(d.live, o.live, func(a, b liveRule) bool {
+		return a.v == b.v && slices.EqualFunc(a.values, b.values, func(x, y binding) bool {
+			return x.v.field == y.v.field && x.text == y.text
+		})
+	})
+}

@@ -216,6 +216,17 @@ func selective(elems []elem) bool {
 	return holds(elems, func(e *elem) bool { return e.lit != "" || e.alts != nil })
 }
 
+// Forms says what may be made in the directory, for people.
+func (d *Dir) Forms() string {
+	switch {
+	case d.mode == Off && len(d.trees) == 0, d.free != nil, d.within == Bundle:
+		return "every name is right here"
+	case d.within != Valid:
+		return "every name is right here, and nothing is kept with the data"
+	}
+	return "files: " + d.forms(File) + "\ndirectories: " + d.forms(Folder)
+}
+
 // forms lists what may stand in the directory, for people.
 func (d *Dir) forms(kind Kind) string {
 	var list []string

@@ -49,7 +49,7 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 	if err != nil {
 		return nil, Attr{}, err
 	}
-	defer n.mu.Unlock()
+	q := v.ask(opCreate, who)
 	now := v.timeNow()
 	var row catalog.Node
 	err = v.cat.Update(func(tx *catalog.Tx) error {
@@ -60,7 +60,12 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 		if _, err := tx.Lookup(dir, name); err == nil {
 			return ErrExist
 		}
+		verdict, err := q.judge(tx, dir, name, catalog.TypeRegular, "")
+		if err != nil {
+			return err
+		}
 		row = newNode(&p, catalog.TypeRegular|mode&permMask, who, now)
+		shape(&row, verdict)
 		row.Gen, row.LastGen = n.gen, n.gen
 		row.File, row.Seq = v.inherit(tx, dir, name, n.ino, &row)
 		meta.File = row.File
@@ -72,8 +77,12 @@ func (v *Volume) create(ctx context.Context, dir catalog.Inode, name string, mod
 	})
 	if err != nil {
 		v.dropDraft(n)
-		return nil, Attr{}, err
+		n.mu.Unlock()
+		return nil, Attr{}, q.answered(err)
 	}
+	defer q.answered(nil)
+	defer n.mu.Unlock()
+	v.names.made(dir, name)
 	n.changed()
 	h := v.newHandle(n, flags)
 	if h.sync {

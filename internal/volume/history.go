@@ -420,7 +420,7 @@ func (v *Volume) sealOpen(i catalog.Inode) error {
 		return err
 	}
 	row, err := v.row(n)
-	if err != nil {
+	if err != nil || row.Keep != catalog.KeepData {
 		return err
 	}
 	n.show(&row)

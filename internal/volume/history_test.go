@@ -214,7 +214,7 @@ var patterns = []pattern{
 			r.unlink(p)
 		}
 		step()
-		if _, err := r.v.Link(h.Inode(), dir, name); err != nil {
+		if _, err := r.v.Link(h.Inode(), dir, name, Caller{}); err != nil {
 			r.t.Fatal(err)
 		}
 		step()

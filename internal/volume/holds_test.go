@@ -42,7 +42,7 @@ func TestWhatIsHeldCannotBeTakenAway(t *testing.T) {
 	rmdir := func(p string) error { d, n := r.at(p); return r.v.Rmdir(d, n, ada) }
 	link := func(from, to string) error {
 		d, n := r.at(to)
-		_, err := r.v.Link(r.attr(from).Ino, d, n)
+		_, err := r.v.Link(r.attr(from).Ino, d, n, Caller{})
 		return err
 	}
 	try := func() {

@@ -122,7 +122,7 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 	}
 	ver, ok := versionOf(tx, old, row.Seq, row.Content)
 	row.Seq = 0
-	if ok {
+	if ok && row.Keep == catalog.KeepData { // what is no data has no versions
 		ver.File, ver.Note = file, "copy kept by a program that saves by renaming"
 		row.Seq = v.record(tx, ver, 0)
 	}

@@ -102,6 +102,14 @@ func (v *Volume) make(dir catalog.Inode, name string, mode uint32, who Caller, s
 	if err := checkName(name); err != nil {
 		return Attr{}, err
 	}
+	op := opMknod
+	switch mode & catalog.TypeMask {
+	case catalog.TypeDir:
+		op = opMkdir
+	case catalog.TypeSymlink:
+		op = opSymlink
+	}
+	q := v.ask(op, who)
 	now := v.timeNow()
 	var (
 		i   catalog.Inode
@@ -115,8 +123,13 @@ func (v *Volume) make(dir catalog.Inode, name string, mode uint32, who Caller, s
 		if _, err := tx.Lookup(dir, name); err == nil {
 			return ErrExist
 		}
+		verdict, err := q.judge(tx, dir, name, mode, "")
+		if err != nil {
+			return err
+		}
 		i = tx.NewInode()
 		row = newNode(&p, mode, who, now)
+		shape(&row, verdict)
 		row.File = catalog.FileID(i)
 		if row.IsDir() {
 			row.Nlink, row.Parent = 2, dir
@@ -130,7 +143,10 @@ func (v *Volume) make(dir catalog.Inode, name string, mode uint32, who Caller, s
 		touch(tx, dir, &p, now)
 		return nil
 	})
-	return attr(i, &row), err
+	if err == nil {
+		v.names.made(dir, name)
+	}
+	return attr(i, &row), q.answered(err)
 }
 
 // Mkdir makes a directory.
@@ -178,10 +194,12 @@ func (v *Volume) Readlink(i catalog.Inode) (string, error) {
 }
 
 // Link gives an inode another name.
-func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
+func (v *Volume) Link(i, dir catalog.Inode, name string, who Caller) (a Attr, err error) {
 	if err := checkName(name); err != nil {
 		return Attr{}, err
 	}
+	q := v.ask(opLink, who)
+	defer func() { err = q.answered(err) }()
 	n := v.nodes.acquire(i)
 	defer v.nodes.release(n)
 	n.mu.Lock()
@@ -194,7 +212,7 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 	}
 	now := v.timeNow()
 	var row catalog.Node
-	err := v.cat.Update(func(tx *catalog.Tx) (err error) {
+	err = v.cat.Update(func(tx *catalog.Tx) (err error) {
 		if n.orphan != nil {
 			row = n.orphan.row
 		} else if row, err = tx.Node(i); err != nil {
@@ -211,6 +229,15 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 		}
 		if _, err := tx.Lookup(dir, name); err == nil {
 			return ErrExist
+		}
+		verdict, err := q.judge(tx, dir, name, row.Mode, "")
+		if err != nil {
+			return err
+		}
+		if n.orphan != nil {
+			shape(&row, verdict)
+		} else {
+			v.rekeep(&row, verdict, false)
 		}
 		v.drafts.noteRenamed(n)
 		n.settle(&row)
@@ -237,12 +264,10 @@ func (v *Volume) Link(i, dir catalog.Inode, name string) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	v.names.made(dir, name)
 	n.changed()
-	if n.orphan != nil && row.Gen != 0 && n.writers == 0 { // its last writer has gone before
-		v.drafts.noteClosed(n.draft)
-		v.sealer.schedule(n, &row)
-	}
 	n.orphan = nil
+	v.promote(n, &row) // its last writer may have gone before
 	return v.attrWith(n, &row)
 }
 

@@ -130,7 +130,7 @@ func TestUnnamedFileGetsAName(t *testing.T) {
 				r.release(h)
 				h = reader
 			}
-			if a, err = r.v.Link(h.Inode(), dir, "f"); err != nil || a.Nlink != 1 {
+			if a, err = r.v.Link(h.Inode(), dir, "f", Caller{}); err != nil || a.Nlink != 1 {
 				t.Fatalf("link: %+v, %v", a, err)
 			}
 			if err := h.Fsync(bg(t)); err != nil {
@@ -156,7 +156,7 @@ func TestRemovedFileThatIsStillToBeSealedIsNotWrittenTo(t *testing.T) {
 	r.clock.advance(time.Minute)
 	h := r.handle("f", unix.O_RDONLY)
 	r.unlink("f")
-	if _, err := r.v.Link(h.Inode(), Root, "g"); !errors.Is(err, ErrNotExist) {
+	if _, err := r.v.Link(h.Inode(), Root, "g", Caller{}); !errors.Is(err, ErrNotExist) {
 		t.Errorf("link: %v", err)
 	}
 	if _, err := r.v.Open(bg(t), h.Inode(), unix.O_RDWR, ada); !errors.Is(err, ErrBusy) {
@@ -191,7 +191,7 @@ func TestUnnamedFileThatGetsNoNameLeavesNothing(t *testing.T) {
 	r.put(h, "gone", 0)
 	ino := h.Inode()
 	r.release(h)
-	if _, err := r.v.Link(ino, Root, "f"); !errors.Is(err, ErrNotExist) {
+	if _, err := r.v.Link(ino, Root, "f", Caller{}); !errors.Is(err, ErrNotExist) {
 		t.Errorf("link after the last close: %v", err)
 	}
 }

@@ -57,12 +57,22 @@ func (p Past) Lookup(dir catalog.Inode, name string) (a Attr, err error) {
 	}
 	err = p.view(func(tx, was *catalog.Tx) error {
 		i, err := was.Lookup(dir, name)
+		if err == nil && !isData(was, i) {
+			err = ErrNotExist
+		}
 		if err == nil {
 			a, err = p.attr(tx, was, i)
 		}
 		return err
 	})
 	return a, err
+}
+
+// isData reports whether an inode is shown in the past: what programs dropped, and
+// what they had not finished to save, is not.
+func isData(was *catalog.Tx, i catalog.Inode) bool {
+	row, err := was.Node(i)
+	return err != nil || row.Keep == catalog.KeepData
 }
 
 // Getattr returns the attributes that an inode had.
@@ -94,6 +104,9 @@ func (p Past) ReadDir(dir catalog.Inode, after string, limit int, plus bool) ([]
 			return ErrNotDir
 		}
 		was.ReadDir(dir, after, func(d catalog.Dirent) bool {
+			if Reserved(d.Name) || !isData(was, d.Ino) {
+				return true
+			}
 			e := Entry{Name: d.Name}
 			e.Ino, e.Mode = d.Ino, d.Type
 			entries = append(entries, e)

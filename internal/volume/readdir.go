@@ -25,6 +25,9 @@ func (v *Volume) ReadDir(dir catalog.Inode, after string, limit int, plus bool) 
 			return ErrNotDir
 		}
 		tx.ReadDir(dir, after, func(d catalog.Dirent) bool {
+			if Reserved(d.Name) { // the way to the inbox
+				return true
+			}
 			e := Entry{Name: d.Name}
 			e.Ino, e.Mode = d.Ino, d.Type
 			entries = append(entries, e)

@@ -122,12 +122,15 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 			row.Mtime = max(row.Mtime, s.mtime)
 			row.Ctime = max(row.Ctime, row.Mtime)
 		}
+		if row.Keep != catalog.KeepData { // perhaps the scheme is another one now
+			row.Keep = v.keepNow(tx, n.ino, row)
+		}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	v.sealer.schedule(n, &row)
+	v.queue(n, &row)
 	return nil
 }
 

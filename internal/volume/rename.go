@@ -44,8 +44,13 @@ func (v *Volume) Rename(dir catalog.Inode, name string, newDir catalog.Inode, ne
 // rename renames if the names still mean src and dst (0: nothing).
 func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDir catalog.Inode, newName string, dst catalog.Inode, flags uint32, who Caller) (done bool, err error) {
 	nodes, unlock := v.acquire(src, dst)
-	defer unlock()
+	q := v.ask(opRename, who)
 	r := renaming{v: v, nodes: nodes, dir: dir, newDir: newDir, name: name, newName: newName, src: src, dst: dst, who: who, now: v.timeNow(), back: flags == renameBack}
+	defer func() {
+		unlock()
+		v.promoteLater(r.later)
+		err = q.answered(err)
+	}()
 	done = true
 	err = v.cat.Update(func(tx *catalog.Tx) error {
 		if i, _ := tx.Lookup(dir, name); i != src {
@@ -78,6 +83,9 @@ func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDi
 				return err
 			}
 		}
+		if err := r.judge(tx, q, flags == RenameExchange); err != nil {
+			return err
+		}
 		if flags == RenameExchange {
 			r.exchange(tx)
 		} else {
@@ -101,6 +109,7 @@ func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDi
 			}
 		}
 	}
+	r.settleNames()
 	return done, nil
 }
 
@@ -118,6 +127,9 @@ type renaming struct {
 	from, to       catalog.Node // the directories; the same variable is used when they are one
 	srcRow, dstRow catalog.Node
 	fate           fate
+
+	promoted []catalog.Inode // have become data by the rename
+	later    []catalog.Inode // of these, the ones that are not locked
 }
 
 func (r *renaming) read(tx *catalog.Tx) (err error) {

@@ -401,7 +401,7 @@ func (r *rig) renameFlags(from, to string, flags uint32) {
 func (r *rig) link(from, to string) {
 	r.t.Helper()
 	dir, name := r.at(to)
-	if _, err := r.v.Link(r.attr(from).Ino, dir, name); err != nil {
+	if _, err := r.v.Link(r.attr(from).Ino, dir, name, Caller{}); err != nil {
 		r.t.Fatalf("link %s %s: %v", from, to, err)
 	}
 }

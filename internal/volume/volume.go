@@ -16,6 +16,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/draft"
+	"github.com/rdfs/rdfs/internal/naming"
 	"github.com/rdfs/rdfs/internal/schema"
 	"github.com/rdfs/rdfs/snapshot"
 	"github.com/rdfs/rdfs/tiers"
@@ -53,6 +54,13 @@ type Options struct {
 	KeepSnapshots snapshot.Retention
 
 	GC GCOptions
+
+	// Naming is the scheme that new names must follow; nil: every name is right.
+	Naming      *naming.Scheme
+	NamingTitle string // what people call it
+	// StagedFor is how long a staged file may rest before it is moved to the inbox.
+	// Default 24 h.
+	StagedFor time.Duration
 
 	// LastStop says how the last run ended; see Stop.
 	LastStop Stop
@@ -93,8 +101,12 @@ type Volume struct {
 	chores chores
 	sealer *sealer
 	who    programs
-	ctx    context.Context // ends when the volume closes
-	cancel context.CancelFunc
+	names  names
+	inbox  inbox
+
+	rejections rejections
+	ctx        context.Context // ends when the volume closes
+	cancel     context.CancelFunc
 
 	passthrough atomic.Bool
 	notifier    atomic.Pointer[Notifier]
@@ -130,6 +142,9 @@ func Open(o Options) (*Volume, error) {
 	if o.SealAfter <= 0 {
 		o.SealAfter = time.Second
 	}
+	if o.StagedFor <= 0 {
+		o.StagedFor = 24 * time.Hour
+	}
 	if o.SealWorkers <= 0 {
 		o.SealWorkers = max(1, runtime.NumCPU()/2)
 	}
@@ -139,6 +154,7 @@ func Open(o Options) (*Volume, error) {
 	v.nodes.init()
 	v.chores.before = v.settleChores
 	v.who.init()
+	v.names.init(o.Naming)
 	var err error
 	if v.drafts, err = openDraftDir(o.DraftDir); err != nil {
 		return nil, errors.Join(err, o.Engine.Close())
@@ -168,6 +184,7 @@ func Open(o Options) (*Volume, error) {
 		return nil, fmt.Errorf("recover drafts: %w", err)
 	}
 	v.sealer.start(o.SealWorkers)
+	v.startInbox()
 	return v, nil
 }
 
@@ -181,6 +198,7 @@ func (v *Volume) Close(ctx context.Context, progress func(Progress)) error {
 
 func (v *Volume) stop() error {
 	v.cancel()
+	v.inbox.wg.Wait()
 	v.sealer.stop()
 	v.chores.wait()
 	err := v.cache.Close()

@@ -312,7 +312,7 @@ func (v *Volume) endWrite(n *node) error {
 		v.drafts.noteClosed(n.draft)
 	}
 	row, err2 := v.modify(n, func(_ *catalog.Tx, row *catalog.Node) error { n.settle(row); return nil })
-	v.sealer.schedule(n, &row)
+	v.queue(n, &row)
 	v.closeIdle(n)
 	return errors.Join(err, err2)
 }

@@ -221,6 +221,16 @@ func (v *Volume) Listxattr(i catalog.Inode) (names []string, err error) {
 
 // computedAttr answers user.rdfs.NAME.
 func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
+	text := ""
+	switch name {
+	case "last_rejection":
+		text = v.rejectionIn(i)
+	case "naming.rule":
+		text = v.namingAttr(i)
+	}
+	if text != "" {
+		return []byte(text), nil
+	}
 	var (
 		row catalog.Node
 		ver catalog.Version
@@ -258,7 +268,12 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "state":
 		val = "stored"
-		if row.Gen != 0 {
+		switch {
+		case row.Keep == catalog.KeepStaged:
+			val = "staged"
+		case row.Keep == catalog.KeepLocal:
+			val = "local"
+		case row.Gen != 0:
 			val = "draft"
 		}
 	case "author":
