@@ -13,6 +13,9 @@ const errCrossDevice = syscall.EXDEV
 // GetAttr implements fuse.RawFileSystem.
 func (d *door) GetAttr(_ <-chan struct{}, in *fuse.GetAttrIn, out *fuse.AttrOut) fuse.Status {
 	i, ok := live(in.NodeId)
+	if n := d.metaOf(in.NodeId); n != nil {
+		return d.getattrMeta(n, in.Uid, out)
+	}
 	if !ok {
 		return d.getattrVirtual(in.NodeId, out)
 	}

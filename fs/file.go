@@ -19,11 +19,18 @@ type fileHandle struct {
 
 	live   *volume.Handle
 	sealed *content
+	text   *string // of a file in .rdfs
 }
 
 func (h *fileHandle) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if h.sealed != nil {
 		return h.sealed.readAt(ctx, p, off)
+	}
+	if h.text != nil {
+		if off >= int64(len(*h.text)) {
+			return 0, nil
+		}
+		return copy(p, (*h.text)[off:]), nil
 	}
 	return h.live.ReadAt(ctx, p, off)
 }
@@ -142,6 +149,9 @@ func (d *door) Release(_ <-chan struct{}, in *fuse.ReleaseIn) {
 		d.contents.release(h.sealed)
 		return
 	}
+	if h.live == nil {
+		return
+	}
 	if err := h.live.Release(); err != nil {
 		d.log.Error("release", "inode", h.node, "err", err)
 	}
@@ -181,6 +191,9 @@ func (d *door) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOu
 	h, ok := d.files.get(in.Fh)
 	if !ok {
 		return fuse.EBADF
+	}
+	if h.text != nil {
+		return errNotSup
 	}
 	var (
 		off int64

@@ -11,6 +11,9 @@ import (
 // Lookup implements fuse.RawFileSystem. A name that does not exist is answered
 // with node id 0, which the kernel remembers.
 func (d *door) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fuse.EntryOut) fuse.Status {
+	if in.NodeId == uint64(volume.Root) && name == metaName || d.metaOf(in.NodeId) != nil {
+		return d.report("lookup", in.NodeId, d.lookupMeta(in, name, out))
+	}
 	dir, ok := live(in.NodeId)
 	if !ok || volume.Reserved(name) {
 		return d.lookupVirtual(in.NodeId, name, out)

@@ -84,7 +84,7 @@ func (d *door) listVersioned(n *virtualNode, after string, limit int) (list []vo
 		}
 		for _, e := range entries {
 			after = e.Name
-			if e.IsRegular() {
+			if e.IsRegular() && e.IsData() {
 				k := virtualKey{kind: versionDir, dir: n.dir, name: e.Name, file: e.File}
 				e.Ino, e.Mode = volume.Inode(k.ino()), volume.TypeDir
 				list = append(list, e)

@@ -28,6 +28,8 @@ const (
 	versionDir                          // .versions/FILE
 	versionFile                         // .versions/FILE/0001_...
 	snapshotsDir                        // .snapshots in a directory
+	metaDir                             // .rdfs in the root
+	metaFile                            // .rdfs/NAME
 )
 
 // virtualKey identifies a virtual node; equal keys are one node.

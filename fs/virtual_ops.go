@@ -79,6 +79,8 @@ func (d *door) openDirVirtual(node uint64, out *fuse.OpenOut) fuse.Status {
 		h = d.openVersionsDir(n)
 	case snapshotsDir:
 		h = d.openSnapshotsDir(n.dir)
+	case metaDir:
+		h = d.openMetaDir(n)
 	default:
 		return fuse.ENOTDIR
 	}
@@ -98,10 +100,12 @@ func (d *door) openVirtual(ctx context.Context, in *fuse.OpenIn, out *fuse.OpenO
 	switch {
 	case n == nil:
 		return fuse.ENOENT
-	case n.kind != versionFile:
+	case n.kind != versionFile && n.kind != metaFile:
 		return fuse.Status(syscall.EISDIR)
 	case !reading:
 		return fuse.EROFS
+	case n.kind == metaFile:
+		return d.openMeta(n, in.Uid, out)
 	}
 	ver, err := d.vol.Version(n.file, n.seq)
 	if err == nil {

@@ -37,9 +37,6 @@ the file is shown with its line, its key and what would be right.`,
 				fmt.Fprintf(t, "%s\t%s\t%s\n", s.Key, s.Value, from)
 			}
 			t.Flush()
-			for _, n := range notices(c) {
-				fmt.Fprintln(a.stderr, "rdfs: note:", n)
-			}
 			return nil
 		},
 	}

@@ -18,8 +18,9 @@ func (a *app) initCommand() *cobra.Command {
 rdfs.yaml with every default and a comment. "rdfs mount" does the same for an empty
 REPO, with the defaults.
 
-The schemes hierarchical, flat, by_experiment and bids are accepted, and their names
-are not checked by this version; free, the default, takes every name.`,
+The naming schemes hierarchical, flat, by_experiment and bids refuse names that do not
+follow them; free, the default, takes every name. See docs/naming.md, and try one before with
+"rdfs names check --scheme NAME DIRECTORY".`,
 		Example: "  rdfs init /srv/research-repo",
 		Args:    want(1, 1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -30,15 +31,8 @@ are not checked by this version; free, the default, takes every name.`,
 			if err := a.createRepository(dir, scheme); err != nil {
 				return err
 			}
-			c, err := config.Load(dir)
-			if err != nil {
-				return err
-			}
 			fmt.Fprintf(a.stdout, "made repository %s\nsettings: %s\nnext: rdfs mount %s DIRECTORY\n",
 				dir, filepath.Join(dir, config.FileName), args[0])
-			for _, n := range notices(c) {
-				fmt.Fprintln(a.stderr, "rdfs: note:", n)
-			}
 			return nil
 		},
 	}

@@ -126,11 +126,3 @@ func loadRepository(dir string) (*config.Config, error) {
 	}
 	return c, err
 }
-
-// notices are what people must know about a configuration that is accepted.
-func notices(c *config.Config) []string {
-	if c.Naming.Asks() {
-		return []string{fmt.Sprintf("naming scheme %q is not checked by this version of rdfs: every name is accepted, as with scheme free", c.Naming.Scheme)}
-	}
-	return nil
-}

@@ -69,7 +69,6 @@ func (s *session) run(ctx context.Context) (err error) {
 	if s.config, err = loadRepository(req.repo); err != nil {
 		return err
 	}
-	notes = append(notes, notices(s.config)...)
 	if err := makeDirs(req.repo); err != nil {
 		return err
 	}

@@ -19,6 +19,14 @@ type alignment struct {
 type alignedGroup struct {
 	was, is string
 	used    bool
+	wrong   int // characters that stand for quite another one
+}
+
+// near reports whether what a group should hold is a correction of what it holds, not
+// just something of that length.
+func (g *alignedGroup) near() bool {
+	n := len([]rune(g.was))
+	return g.wrong == 0 || n > 4 && 4*g.wrong <= n
 }
 
 // The costs of an edit. A wrong case, and one separator for another, are the mistakes
@@ -241,13 +249,18 @@ func (d *dijkstra) read(end, ngroups int, a *alignment) {
 	}
 	slices.Reverse(way)
 	a.groups = make([]alignedGroup, ngroups)
-	starts := make([][2]int, ngroups) // of text and of out
+	starts := make([][3]int, ngroups) // of text, of out, and of wrong
 	var out []rune
+	wrong := 0
 	for k, at := range way {
 		if k > 0 && d.from[at].emit >= 0 {
 			out = append(out, d.from[at].emit)
-			if prev := way[k-1]; at%d.w > prev%d.w && d.cost[at]-d.cost[prev] < costWrong {
+			switch prev := way[k-1]; {
+			case at%d.w == prev%d.w:
+			case d.cost[at]-d.cost[prev] < costWrong:
 				a.kept++
+			default:
+				wrong++
 			}
 		}
 		in := &d.prog.Inst[at/d.w]
@@ -256,9 +269,9 @@ func (d *dijkstra) read(end, ngroups int, a *alignment) {
 		}
 		g, i := int(in.Arg/2)-1, at%d.w
 		if in.Arg%2 == 0 {
-			starts[g] = [2]int{i, len(out)}
+			starts[g] = [3]int{i, len(out), wrong}
 		} else {
-			a.groups[g] = alignedGroup{string(d.text[starts[g][0]:i]), string(out[starts[g][1]:]), true}
+			a.groups[g] = alignedGroup{string(d.text[starts[g][0]:i]), string(out[starts[g][1]:]), true, wrong - starts[g][2]}
 		}
 	}
 	a.text = string(out)

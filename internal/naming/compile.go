@@ -305,7 +305,11 @@ func (b *exprBuilder) write(elems []elem) error {
 			}
 			b.group(v, expr)
 		case e.alts != nil:
-			b.group(&value{enum: e.alts, words: orList(e.alts), example: e.alts[0]}, altExpr(e.alts))
+			words := slices.Clone(e.alts)
+			if i := slices.Index(words, ""); i >= 0 {
+				words[i] = "nothing"
+			}
+			b.group(&value{enum: e.alts, words: orList(words), example: e.alts[0]}, altExpr(e.alts))
 		case e.any:
 			b.group(&value{words: "any text", example: "name"}, "(?"+lazy+":.+)")
 		case e.opt != nil:

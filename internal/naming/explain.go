@@ -104,13 +104,16 @@ func (d *Dir) nearest(name string, kind Kind, a *Advice) {
 	}
 	a.Rule = best.l.v.rule
 	texts := make([]alignedGroup, len(best.al.groups))
-	known := len(a.Problems)
+	known, near := len(a.Problems), true
 	for g, v := range best.seg.groups {
 		got := best.al.groups[g]
 		if !got.used {
 			continue
 		}
 		if p, right := d.groupProblem(best.l, v, got); p != nil {
+			if known := best.l.value(v.field); got.was != "" && !got.near() && (v.field == "" || known == "") {
+				p.Suggest, near = "", false
+			}
 			a.Problems = append(a.Problems, *p)
 			got.is = right
 		}
@@ -121,7 +124,7 @@ func (d *Dir) nearest(name string, kind Kind, a *Advice) {
 		a.Problems = append(a.Problems, Problem{Value: name, Suggest: suggest,
 			Expected: "a name of the form " + best.l.v.segs[d.depth].source})
 	}
-	if _, ok := d.matchRule(suggest, kind); ok && d.s.fits(suggest) {
+	if _, ok := d.matchRule(suggest, kind); ok && near && d.s.fits(suggest) {
 		a.Suggest = suggest
 	}
 }

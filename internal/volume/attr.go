@@ -22,6 +22,10 @@ type Attr struct {
 	Volatile bool
 }
 
+// IsData reports whether the node's bytes become versions: it is neither staged nor
+// local-only.
+func (a *Attr) IsData() bool { return a.Keep == catalog.KeepData }
+
 // row reads the node row of n, from memory when it has lost its name. n.mu is held.
 func (v *Volume) row(n *node) (catalog.Node, error) {
 	if n.orphan != nil {

@@ -327,6 +327,8 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 		return seq, err
 	}
 	var lost fate
+	q := v.ask(opRestore, Caller{UID: r.UID, GID: r.GID, Program: "rdfs restore"})
+	defer func() { err = q.answered(err) }()
 	err = v.cat.Update(func(tx *catalog.Tx) error {
 		p, err := parent(tx, dir)
 		if err != nil {
@@ -335,6 +337,13 @@ func (v *Volume) restore(dir catalog.Inode, name string, target *Attr, exists bo
 		i := tx.NewInode()
 		row := catalog.Node{Mode: of.Mode, Nlink: 1, UID: of.UID, GID: of.GID, Atime: now, Btime: now}
 		f, hint := of.File, ver.Seq
+		if !exists && r.To != "" { // what comes back to its place was right when it was made
+			verdict, err := q.judge(tx, dir, name, row.Mode, "")
+			if err != nil {
+				return err
+			}
+			shape(&row, verdict)
+		}
 		switch cur, lookupErr := tx.Lookup(dir, name); {
 		case exists && (lookupErr != nil || cur != target.Ino), !exists && lookupErr == nil:
 			return ErrBusy

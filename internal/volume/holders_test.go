@@ -59,7 +59,7 @@ func TestHistoryHasOneHolder(t *testing.T) {
 			h := r.handle("f", unix.O_RDONLY)
 			r.unlink("f")
 			r.write("f", "new")
-			if _, err := r.v.Link(h.Inode(), Root, "g"); err != nil {
+			if _, err := r.v.Link(h.Inode(), Root, "g", Caller{}); err != nil {
 				r.t.Fatal(err)
 			}
 			r.release(h)
@@ -67,7 +67,7 @@ func TestHistoryHasOneHolder(t *testing.T) {
 		{"removed while open, linked to another name, made anew", func(r *rig) {
 			h := r.handle("f", unix.O_RDONLY)
 			r.unlink("f")
-			if _, err := r.v.Link(h.Inode(), Root, "g"); err != nil {
+			if _, err := r.v.Link(h.Inode(), Root, "g", Caller{}); err != nil {
 				r.t.Fatal(err)
 			}
 			r.release(h)
@@ -78,7 +78,7 @@ func TestHistoryHasOneHolder(t *testing.T) {
 			r.put(h, "TWO", 0)
 			r.unlink("f")
 			r.write("f", "new")
-			if _, err := r.v.Link(h.Inode(), Root, "g"); err != nil {
+			if _, err := r.v.Link(h.Inode(), Root, "g", Caller{}); err != nil {
 				r.t.Fatal(err)
 			}
 			r.release(h)

@@ -105,7 +105,7 @@ func (h *randomHistory) step() {
 		}
 	case k == 14:
 		if from := h.pick(isFile); from != "" {
-			_, err = r.v.Link(r.attr(from).Ino, dir, name)
+			_, err = r.v.Link(r.attr(from).Ino, dir, name, Caller{})
 		}
 	case k == 15:
 		_, err = r.v.Symlink(dir, name, fmt.Sprint("target", h.n), ada)

@@ -226,6 +226,14 @@ func (r *rig) audit() {
 		n.mu.Unlock()
 		r.v.nodes.release(n)
 	}
+	r.v.cat.View(func(tx *catalog.Tx) error { // what is no data stays a draft
+		return tx.Nodes(0, func(i catalog.Inode, row *catalog.Node) bool {
+			if row.Keep != catalog.KeepData && row.Gen != 0 {
+				inUse[r.v.drafts.path(i, row.Gen)] = true
+			}
+			return true
+		})
+	})
 	left, strange, err := r.v.drafts.list()
 	if err != nil {
 		r.t.Fatal(err)
@@ -246,7 +254,7 @@ func (r *rig) audit() {
 			return true
 		})
 		return tx.Nodes(0, func(i catalog.Inode, row *catalog.Node) bool {
-			if !row.IsRegular() || row.Gen != 0 {
+			if !row.IsRegular() || row.Gen != 0 || row.Keep != catalog.KeepData {
 				return true
 			}
 			p, _ := tx.Path(i)

@@ -37,7 +37,7 @@ func (v *Volume) Versioned(dir catalog.Inode, name string) (Attr, error) {
 	if err != nil {
 		return Attr{}, notExist(err)
 	}
-	if !row.IsRegular() {
+	if !row.IsRegular() || row.Keep != catalog.KeepData {
 		return Attr{}, ErrNotExist
 	}
 	return attr(i, &row), nil
