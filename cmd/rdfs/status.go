@@ -74,6 +74,9 @@ func (a *app) printStatus(st volume.Status) {
 	row("free disk", "%s", size(st.FreeBytes))
 	row("open for writing", "%s", plural(st.OpenForWriting, "file"))
 	row("not yet stored", "%s, %s (%d being stored now)", plural(st.Unsealed, "file"), size(st.UnsealedBytes), st.Sealing)
+	if st.NamesRefused > 0 {
+		row("names refused", "%d since the mount; .rdfs/rejections.jsonl tells the last", st.NamesRefused)
+	}
 	if st.SafeToUnplug {
 		row("safe to unplug", "yes")
 	} else {

@@ -30,7 +30,7 @@ func TestClassesAreDecidedInOrder(t *testing.T) {
 		{"EXP0042/", Valid}, {in, Valid}, {in + "eeg.csv", Valid}, {"README.md", Valid}, {"EXP0042/code/any name", Valid}, {"code/x.tmp", Valid},
 
 		{in + "eeg.csv.tmp", Staged}, {in + "anything.tmp", Staged}, {in + "eeg.csv.part", Staged}, {in + "eeg.csv~", Staged}, {in + "Cedd4100", Staged},
-		{in + ".eeg.csv.iW7MHO", Staged}, {in + "sedjPMOXj", Staged}, {in + ".goutputstream-AB12CD", Staged}, {in + "lu1234abcd.tmp", Staged},
+		{in + ".eeg.csv.iW7MHO", Staged}, {in + "sedjPMOXj", Staged}, {in + "XXeatHpD", Staged}, {in + ".goutputstream-AB12CD", Staged}, {in + "lu1234abcd.tmp", Staged},
 		{in + "eeg.RDataTmp", Staged}, {in + "eeg.csv.2387", Staged}, {in + "eeg.csv.old", Staged}, {in + ".zarray.0123abc.partial", Staged},
 		{in + "tmpab12", Staged}, {in + "x.tmp/inside", Staged},
 

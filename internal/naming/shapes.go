@@ -28,6 +28,7 @@ var stagedNames = []string{
 	".*.??????",        // rsync
 	".goutputstream-*", // GLib
 	"sed??????",        // sed -i
+	"XX??????",         // perl -i
 	"[0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f][0-9A-Fa-f]", // Excel
 	".tmp*", "tmp*",
 }

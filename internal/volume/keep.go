@@ -96,9 +96,11 @@ func (r *renaming) judge(tx *catalog.Tx, q *question, exchange bool) error {
 		s.forget()
 		return nil
 	}
+	mode := r.srcRow.Mode
 	if r.v.rekeep(&r.srcRow, verdict, r.srcRow.Nlink == 1) {
 		r.promoted = append(r.promoted, r.src)
 	}
+	r.remoded = r.srcRow.Mode != mode
 	return nil
 }
 

@@ -49,6 +49,9 @@ func (v *Volume) rename(dir catalog.Inode, name string, src catalog.Inode, newDi
 	defer func() {
 		unlock()
 		v.promoteLater(r.later)
+		if n := v.notifier.Load(); n != nil && err == nil && r.remoded {
+			(*n).AttrChanged(src)
+		}
 		err = q.answered(err)
 	}()
 	done = true
@@ -130,6 +133,7 @@ type renaming struct {
 
 	promoted []catalog.Inode // have become data by the rename
 	later    []catalog.Inode // of these, the ones that are not locked
+	remoded  bool            // src got the permissions of its rule
 }
 
 func (r *renaming) read(tx *catalog.Tx) (err error) {

@@ -32,6 +32,10 @@ type Status struct {
 
 	History History `json:"history"`
 
+	// NamesRefused counts names that the naming scheme refused since the mount, and
+	// those that were accepted with a warning.
+	NamesRefused int64 `json:"names_refused"`
+
 	// SafeToUnplug: everything that was closed is sealed, and the catalog is durable.
 	SafeToUnplug bool     `json:"safe_to_unplug"`
 	Why          []string `json:"why,omitempty"` // what is not safe yet, for people

@@ -74,6 +74,7 @@ func compare(ctx context.Context) (err error) {
 		files    = flag.Int("files", 1_000_000, "`number` of files for -million")
 		versions = flag.Int("versions", 0, "instead: what a file with this `number` of versions costs the live path")
 		soak     = flag.Duration("soak", 0, "instead: save without pause for this long, and watch memory and queue")
+		names    = flag.Int("names", 0, "instead: make this `number` of files in each round, with and without a naming scheme")
 		store    = flag.Bool("store", false, "instead: bytes stored per version, and the speed of sealing")
 	)
 	flag.Parse()
@@ -107,7 +108,7 @@ func compare(ctx context.Context) (err error) {
 	if opts.Rdfs, err = findDrive(ctx, *drive, build); err != nil {
 		return err
 	}
-	long := *million || *versions > 0 || *soak > 0 || *store
+	long := *million || *versions > 0 || *soak > 0 || *store || *names > 0
 	if long {
 		if opts.Rdfs == "" {
 			return errors.New("this measures the drive, and there is none: see -drive")
@@ -139,6 +140,7 @@ func compare(ctx context.Context) (err error) {
 		}{
 			{*store, func() ([]bench.Figure, error) { return bed.Store(ctx) }},
 			{*versions > 0, func() ([]bench.Figure, error) { return bed.Versions(ctx, *versions) }},
+			{*names > 0, func() ([]bench.Figure, error) { return bed.Names(ctx, *names) }},
 			{*million, func() ([]bench.Figure, error) { return bed.Million(ctx, *files) }},
 			{*soak > 0, func() ([]bench.Figure, error) { return bed.Soak(ctx, *soak) }},
 		} {
