@@ -66,6 +66,10 @@ func (r *renaming) judge(tx *catalog.Tx, q *question, exchange bool) error {
 	if s.scheme == nil {
 		return nil
 	}
+	if r.back { // it was there before
+		s.forget()
+		return nil
+	}
 	if exchange {
 		return r.judgeExchange(tx, q)
 	}

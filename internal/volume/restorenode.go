@@ -33,7 +33,7 @@ func (r *restorer) missing(ctx context.Context, dir catalog.Inode, name string, 
 		if r.dry {
 			return nil
 		}
-		_, err := r.v.Link(first, dir, name)
+		_, err := r.v.Link(first, dir, name, r.caller())
 		r.v.entryChanged(dir, name)
 		return err
 	}
