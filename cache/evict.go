@@ -53,13 +53,24 @@ func (c *Cache) keepFree(ctx context.Context, k Key, size int64) {
 	if c.o.MinFree <= 0 || unix.Statfs(c.o.Dir, &fs) != nil || freeBytes(&fs)-size >= c.o.MinFree {
 		return
 	}
-	c.makeRoom(ctx, k, size)
+	c.makeRoom(ctx, k.String(), size)
 }
 
-// makeRoom evicts so that size bytes can be written for k. It reports whether
+// MakeRoom evicts so that size bytes can be written by somebody else on the cache's
+// disk, who just met a full disk; what names it in the log. It reports whether anything
+// was freed: then another try is worth while. On a disk that has room it does nothing.
+func (c *Cache) MakeRoom(ctx context.Context, what string, size int64) bool {
+	var fs unix.Statfs_t
+	if unix.Statfs(c.o.Dir, &fs) != nil || freeBytes(&fs) > size+size/slack+1<<20 {
+		return false
+	}
+	return c.makeRoom(ctx, what, size)
+}
+
+// makeRoom evicts so that size bytes can be written for somebody. It reports whether
 // anything was freed. After a pass that could not free enough there is none for a
 // while, as each walks the whole cache.
-func (c *Cache) makeRoom(ctx context.Context, k Key, size int64) bool {
+func (c *Cache) makeRoom(ctx context.Context, what string, size int64) bool {
 	now := c.o.Now()
 	if now.UnixNano() < c.noRoom.Load() {
 		return false
@@ -71,7 +82,7 @@ func (c *Cache) makeRoom(ctx context.Context, k Key, size int64) bool {
 	if !r.Left.met() {
 		c.noRoom.Store(now.Add(retryMin).UnixNano())
 	}
-	c.log.Warn("the disk of the cache is nearly full", "for", k.String(), "needed", size, "evicted", r.Files, "freed", r.Bytes)
+	c.log.Warn("the disk of the cache is nearly full", "for", what, "needed", size, "evicted", r.Files, "freed", r.Bytes)
 	return r.Bytes > 0
 }
 

@@ -21,7 +21,7 @@ func (c *Cache) Fetch(ctx context.Context, k Key, id blob.ID) (*os.File, error) 
 	for range fetchTries {
 		size, err := c.fetches.do(ctx, keyID{k, id}, func(ctx context.Context) (int64, error) {
 			size, err := c.fetch(ctx, k, id)
-			if errors.Is(err, unix.ENOSPC) && c.makeRoom(ctx, k, size) {
+			if errors.Is(err, unix.ENOSPC) && c.makeRoom(ctx, k.String(), size) {
 				size, err = c.fetch(ctx, k, id)
 			}
 			return size, err

@@ -119,7 +119,7 @@ func (f *fill) start(ctx context.Context, lo, hi int, ahead bool) {
 		defer cancel()
 		f.c.keepFree(rctx, f.key, f.size(list))
 		err := f.bring(rctx, list)
-		if errors.Is(err, unix.ENOSPC) && f.c.makeRoom(rctx, f.key, f.size(list)) {
+		if errors.Is(err, unix.ENOSPC) && f.c.makeRoom(rctx, f.key.String(), f.size(list)) {
 			err = f.bring(rctx, list)
 		}
 		f.end(r, list, err)

@@ -45,6 +45,9 @@ func (v *Volume) CopyRange(ctx context.Context, src *Handle, srcOff int64, dst *
 		}
 	}
 	n, err := copyRange(in, srcOff, out, dstOff, size)
+	if errors.Is(err, unix.ENOSPC) && v.cache.MakeRoom(ctx, out.Name(), size) {
+		n, err = copyRange(in, srcOff, out, dstOff, size)
+	}
 	if whole {
 		v.stampCopy(src, from, dst)
 	}

@@ -114,6 +114,9 @@ func (h *Handle) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	n, err := f.WriteAt(p, off)
+	if errors.Is(err, unix.ENOSPC) && h.v.cache.MakeRoom(context.Background(), f.Name(), int64(len(p))) {
+		n, err = f.WriteAt(p, off)
+	}
 	if err == nil && h.sync {
 		err = h.Fsync(context.Background())
 	}
@@ -189,7 +192,11 @@ func (h *Handle) Allocate(off, size int64, mode uint32) error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Fallocate(int(w.Fd()), mode, off, size); err != nil {
+	err = unix.Fallocate(int(w.Fd()), mode, off, size)
+	if err == unix.ENOSPC && h.v.cache.MakeRoom(context.Background(), w.Name(), size) {
+		err = unix.Fallocate(int(w.Fd()), mode, off, size)
+	}
+	if err != nil {
 		return &os.PathError{Op: "fallocate", Path: w.Name(), Err: err}
 	}
 	if mode&keepSize == 0 || mode&(punchHole|zeroRange) != 0 {

@@ -183,6 +183,39 @@ func (s *sealer) run(jobs []*job) {
 	}()
 	v.packing.begin()
 	defer v.packing.end()
+	work := s.store(jobs)
+	if size, full := noSpace(work); full && v.cache.MakeRoom(v.ctx, "sealing", size) {
+		work = s.store(jobs)
+	}
+	committed := work[:0]
+	for _, w := range work {
+		if w.err == nil && !w.committed {
+			w.err = s.commit(w)
+			w.committed = w.err == nil
+		}
+		if w.err != nil {
+			s.failed(w)
+			continue
+		}
+		committed = append(committed, w)
+	}
+	// Only now may the drafts leave their directory: until the group is durable they
+	// are what recovery would seal again.
+	if err := v.cat.Sync(context.WithoutCancel(v.ctx)); err != nil {
+		for _, w := range committed {
+			w.err = err
+			s.failed(w)
+		}
+		return
+	}
+	for _, w := range committed {
+		s.settle(w)
+	}
+}
+
+// store brings the bytes of jobs into the tier.
+func (s *sealer) store(jobs []*job) []*sealed {
+	v := s.v
 	b := v.pipe.Begin()
 	defer b.Discard()
 	work := make([]*sealed, 0, len(jobs))
@@ -209,30 +242,19 @@ func (s *sealer) run(jobs []*job) {
 			}
 		}
 	}
-	committed := work[:0]
+	return work
+}
+
+// noSpace reports whether a full disk is why something could not be stored, and how
+// many bytes that was.
+func noSpace(work []*sealed) (size int64, full bool) {
 	for _, w := range work {
-		if w.err == nil && !w.committed {
-			w.err = s.commit(w)
-			w.committed = w.err == nil
+		if errors.Is(w.err, syscall.ENOSPC) {
+			full = true
+			size += w.size
 		}
-		if w.err != nil {
-			s.failed(w)
-			continue
-		}
-		committed = append(committed, w)
 	}
-	// Only now may the drafts leave their directory: until the group is durable they
-	// are what recovery would seal again.
-	if err := v.cat.Sync(context.WithoutCancel(v.ctx)); err != nil {
-		for _, w := range committed {
-			w.err = err
-			s.failed(w)
-		}
-		return
-	}
-	for _, w := range committed {
-		s.settle(w)
-	}
+	return size, full
 }
 
 // read brings the bytes of a draft into the batch.
