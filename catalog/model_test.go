@@ -243,7 +243,7 @@ func (m *model) write(tx *Tx) []Change {
 	default:
 		switch m.rng.IntN(3) {
 		case 0:
-			d := Draft{Inode: 3, Gen: 1 + uint32(m.rng.IntN(4)), File: 9, Opened: 4, UID: m.rng.Uint32(), Program: "R", Detached: m.rng.IntN(2) == 0, Also: 5}
+			d := Draft{Inode: 3, Gen: 1 + uint32(m.rng.IntN(4)), File: 9, Opened: 4, UID: m.rng.Uint32(), Program: "R", Detached: m.rng.IntN(2) == 0, Also: []FileID{5}}
 			tx.PutDraft(&d)
 			m.drafts[d.Gen] = d
 		case 1:

@@ -235,7 +235,15 @@ func (d *Draft) encode(w *writer) {
 	w.str(d.Program)
 	w.bool(d.Detached)
 	w.int(int64(d.Mtime))
-	w.uint(uint64(d.Also))
+	first, more := FileID(0), d.Also
+	if len(more) > 0 {
+		first, more = more[0], more[1:]
+	}
+	w.uint(uint64(first))
+	w.uint(uint64(len(more)))
+	for _, f := range more {
+		w.uint(uint64(f))
+	}
 }
 
 func (d *Draft) decode(b []byte) error {
@@ -247,7 +255,14 @@ func (d *Draft) decode(b []byte) error {
 	d.Program = r.str()
 	d.Detached = r.uint() != 0
 	d.Mtime = Time(r.int())
-	d.Also = FileID(r.uint())
+	if f := FileID(r.uint()); f != 0 {
+		d.Also = append(d.Also, f)
+	}
+	if len(r.b) > 0 { // format 1 has one at most
+		for range r.upTo(uint64(len(r.b))) {
+			d.Also = append(d.Also, FileID(r.uint()))
+		}
+	}
 	return r.done()
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"reflect"
 	"testing"
 
 	"github.com/rdfs/rdfs/catalog/kv"
@@ -27,7 +28,7 @@ var (
 	}
 	draftRows = []Draft{
 		{},
-		{File: 8, Opened: 5, UID: 1, GID: 2, Program: "R", Detached: true, Mtime: -5, Also: math.MaxUint64},
+		{File: 8, Opened: 5, UID: 1, GID: 2, Program: "R", Detached: true, Mtime: -5, Also: []FileID{math.MaxUint64, 3}},
 	}
 	packRows = []Pack{
 		{},
@@ -54,7 +55,7 @@ type location blob.Location
 
 // checkRow decodes b: it must be sound, or corrupt and nothing else, and what is
 // sound must come back from its encoding. It reports whether it is sound.
-func checkRow[T comparable](t *testing.T, b []byte, decode func([]byte) (T, error), encode func(T) []byte) bool {
+func checkRow[T any](t *testing.T, b []byte, decode func([]byte) (T, error), encode func(T) []byte) bool {
 	t.Helper()
 	got, err := decode(b)
 	if err != nil {
@@ -62,7 +63,7 @@ func checkRow[T comparable](t *testing.T, b []byte, decode func([]byte) (T, erro
 		return false
 	}
 	again, err := decode(encode(got))
-	if err != nil || again != got {
+	if err != nil || !reflect.DeepEqual(again, got) {
 		t.Errorf("%+v came back as %+v, %v", got, again, err)
 	}
 	return true
@@ -120,7 +121,7 @@ func TestRowsComeBack(t *testing.T) {
 		}
 	}
 	for _, r := range draftRows {
-		if got, err := decodeDraft(encoded(&r)); err != nil || got != r {
+		if got, err := decodeDraft(encoded(&r)); err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("got %+v, %v, want %+v", got, err, r)
 		}
 	}
@@ -139,6 +140,9 @@ func TestRowsComeBack(t *testing.T) {
 func TestRowThatEndsTooEarlyIsCorrupt(t *testing.T) {
 	eachRow(func(kind string, row []byte, check func(*testing.T, []byte) bool) {
 		for n := range row {
+			if more := row[n:]; kind == "draft" && (string(more) == "\x00" || string(more) == "\x01\x03") {
+				continue // so a row of format 1 ends
+			}
 			if check(t, row[:n]) {
 				t.Errorf("%s row %x: the first %d bytes are taken for a row", kind, row, n)
 			}

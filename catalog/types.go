@@ -123,7 +123,9 @@ type Draft struct {
 	// bytes are a finished save that still has to become a version of File.
 	Detached bool
 	Mtime    Time   // of a detached draft's content
-	Also     FileID // another file whose version the bytes are as well; 0: none
+	// Also are other files whose versions the bytes are as well, in the order in which
+	// their paths were left: it is a finished save, and was moved.
+	Also []FileID
 }
 
 // Pack describes an immutable object in the tiers.

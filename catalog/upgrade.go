@@ -20,7 +20,7 @@ func (t *Tx) upgrade1() error {
 	}
 	var drafts []Draft
 	err = t.Drafts(0, 0, func(d *Draft) bool {
-		if d.Detached || d.Also != 0 {
+		if d.Detached || len(d.Also) > 0 {
 			drafts = append(drafts, *d)
 		}
 		return true
@@ -34,8 +34,8 @@ func (t *Tx) upgrade1() error {
 		if d.Detached {
 			t.PutSave(&Save{File: d.File, Order: uint64(t.NewInode()), Inode: d.Inode, Gen: d.Gen})
 		}
-		if d.Also != 0 && d.Also != d.File {
-			t.PutSave(&Save{File: d.Also, Order: uint64(t.NewInode()), Inode: d.Inode, Gen: d.Gen})
+		for _, f := range d.Also {
+			t.PutSave(&Save{File: f, Order: uint64(t.NewInode()), Inode: d.Inode, Gen: d.Gen})
 		}
 	}
 	var v writer

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/rdfs/rdfs/cache"
 	"github.com/rdfs/rdfs/catalog"
@@ -216,7 +217,7 @@ func (c *checker) saves() error {
 	err := c.v.cat.View(func(tx *catalog.Tx) error {
 		return tx.AllSaves(0, func(s *catalog.Save) bool {
 			if !s.Sealed() {
-				if d, err := tx.Draft(s.Inode, s.Gen); err != nil || d.Also != s.File && (!d.Detached || d.File != s.File) {
+				if d, err := tx.Draft(s.Inode, s.Gen); err != nil || !slices.Contains(d.Also, s.File) && (!d.Detached || d.File != s.File) {
 					c.find("error", fmt.Sprintf("save of file %d", s.File), fmt.Sprintf("draft %d.%d is not one of it", s.Inode, s.Gen), fixCatalog)
 				}
 			} else if !tx.HasContent(s.Version.Content) {

@@ -30,10 +30,7 @@ func (v *Volume) inherit(tx *catalog.Tx, dir catalog.Inode, name string, i catal
 		own, seq = catalog.FileID(tx.NewInode()), 0 // it was given away while the node had no name
 	}
 	now := v.timeNow()
-	t, ok := v.tombs.take(dir, name, now)
-	if !ok {
-		t, ok = lastTomb(tx, dir, name, now)
-	}
+	t, ok := v.tombs.take(tx, dir, name, now)
 	if !ok || t.ino == i || t.kind == tombMoved {
 		return own, seq
 	}
@@ -121,12 +118,11 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 		}
 	}
 	ver, ok := versionOf(tx, old, row.Seq, row.Content)
-	row.Seq = 0
+	row.File, row.Seq = file, 0
 	if ok && row.Keep == catalog.KeepData { // what is no data has no versions
 		ver.File, ver.Note = file, "copy kept by a program that saves by renaming"
 		row.Seq = v.record(tx, ver, 0)
 	}
-	row.File = file
 	tx.PutNode(i, row)
 }
 
@@ -134,8 +130,10 @@ func (v *Volume) split(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 // of that file, too: they are a finished save of it that could not be sealed yet. The
 // caller writes d.
 func also(tx *catalog.Tx, d *catalog.Draft, old catalog.FileID) {
-	if d.Also == 0 {
-		d.Also = old
+	var last catalog.Save
+	tx.Saves(old, func(s *catalog.Save) bool { last = *s; return true })
+	if last.Inode != d.Inode || last.Gen != d.Gen {
+		d.Also = append(d.Also, old)
 		queueSave(tx, old, d.Inode, d.Gen)
 	}
 }

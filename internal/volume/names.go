@@ -246,7 +246,7 @@ func (v *Volume) Link(i, dir catalog.Inode, name string, who Caller) (a Attr, er
 		if o := n.orphan; o != nil {
 			from, fromSeq := row.File, row.Seq
 			row.File, row.Seq = v.inherit(tx, dir, name, i, &row)
-			o.meta.File, o.meta.Also = row.File, 0
+			o.meta.File, o.meta.Also = row.File, nil
 			if row.Gen != 0 {
 				tx.PutDraft(&o.meta)
 			} else { // others may have saved under the name, or under the one it had
@@ -375,7 +375,7 @@ func (v *Volume) unlink(dir catalog.Inode, name string, i catalog.Inode, who Cal
 		tx.DeleteNameBy(dir, name, who.UID)
 		fate = v.dropLink(tx, n, &row, now, row.File)
 		if row.IsRegular() {
-			v.tombs.put(dir, name, newTomb(tx, name, i, &row, fate.gone, now))
+			v.tombs.put(tx, dir, name, newTomb(tx, name, i, &row, fate.gone, now))
 		}
 		if fate.gone {
 			tx.DeleteAttrs(row.File)

@@ -1,6 +1,8 @@
 package volume
 
 import (
+	"slices"
+
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -122,14 +124,11 @@ func settleSaves(tx *catalog.Tx, f catalog.FileID) (seq catalog.Seq) {
 
 // dropSaves takes a draft, which will not become a version, out of the saves that wait.
 func dropSaves(tx *catalog.Tx, d *catalog.Draft) {
-	files := []catalog.FileID{d.Also}
-	if d.Detached && d.File != d.Also {
+	files := slices.Clone(d.Also)
+	if d.Detached {
 		files = append(files, d.File)
 	}
 	for _, f := range files {
-		if f == 0 {
-			continue
-		}
 		for {
 			order, _ := placeOf(tx, f, d.Inode, d.Gen)
 			if order == 0 {
@@ -145,14 +144,14 @@ func dropSaves(tx *catalog.Tx, d *catalog.Draft) {
 func deleteDraft(tx *catalog.Tx, i catalog.Inode, gen uint32) {
 	d, err := tx.Draft(i, gen)
 	tx.DeleteDraft(i, gen)
-	if err == nil && (d.Detached || d.Also != 0) {
+	if err == nil && (d.Detached || len(d.Also) > 0) {
 		dropSaves(tx, &d)
 	}
 }
 
 // moveSaves gives the places of a draft to another generation of it.
 func moveSaves(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen, to uint32) {
-	for f != 0 {
+	for {
 		order, _ := placeOf(tx, f, i, gen)
 		if order == 0 {
 			return

@@ -184,3 +184,23 @@ func TestVersionsStayInOrderWhenManySavesWait(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A draft goes that had kept the sealed content of another file waiting for its number,
+// in the very rename that moves that file.
+func TestNumberThatComesWithTheRenameIsNotForgotten(t *testing.T) {
+	r := newRig(t)
+	r.write("f", "one")
+	r.write("f~", "three")
+	r.sync()
+	r.store.fail(blob.ErrOffline)
+	r.write("f", "two")
+	path := draftOf(r, "f")
+	r.clock.advance(time.Minute)
+	r.renameFlags("f", "f~", RenameExchange) // three waits for two
+	r.v.drafts.fail(path, unix.EIO)
+	r.rename("f", "f~") // and two is no more
+	r.store.fail(nil)
+	r.sync()
+	r.wantBytes("f~", "three")
+	r.wantHistory("f~", "one", "three")
+}

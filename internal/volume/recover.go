@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -137,7 +138,7 @@ func (v *Volume) adoptDraft(d *catalog.Draft, f draftFile, s stamp) error {
 // renameDraft gives a draft another generation.
 func renameDraft(tx *catalog.Tx, d *catalog.Draft, gen uint32) {
 	tx.DeleteDraft(d.Inode, d.Gen)
-	for _, f := range []catalog.FileID{d.Also, d.File} {
+	for _, f := range append(slices.Clone(d.Also), d.File) {
 		moveSaves(tx, f, d.Inode, d.Gen, gen)
 	}
 	d.Gen = gen
@@ -224,13 +225,17 @@ func (v *Volume) lostDraft(d *catalog.Draft, row *catalog.Node, current bool) er
 			return nil // nothing to fall back to: opening it says ErrLost, check reports it
 		}
 		deleteDraft(tx, d.Inode, d.Gen)
+		row, err := tx.Node(d.Inode) // what waited for the draft has its number now
+		if err != nil {
+			return notExist(err)
+		}
 		row.Gen = 0
 		if ver, err := tx.Version(row.File, row.Seq); err == nil {
 			row.Size, row.Mtime = ver.Size, ver.Mtime
 		} else if m, err := tx.Content(row.Content); err == nil {
 			row.Size = m.Size
 		}
-		tx.PutNode(d.Inode, row)
+		tx.PutNode(d.Inode, &row)
 		return nil
 	})
 }

@@ -218,6 +218,9 @@ func (r *renaming) replace(tx *catalog.Tx) {
 		} else {
 			file, seq := r.dstRow.File, r.dstRow.Seq
 			r.fate = r.v.dropLink(tx, r.nodes[r.dst], &r.dstRow, r.now, file)
+			if row, err := tx.Node(r.src); err == nil {
+				r.srcRow.Seq, fromSeq = row.Seq, row.Seq // a draft that went may have kept it waiting for its number
+			}
 			if r.continues(tx) {
 				if !r.fate.gone { // a hard link was its backup
 					r.v.split(tx, r.dst, &r.dstRow)
@@ -246,7 +249,7 @@ func (r *renaming) replace(tx *catalog.Tx) {
 	if r.srcRow.IsRegular() {
 		was := r.srcRow
 		was.File, was.Seq = from, fromSeq
-		r.v.tombs.put(r.dir, r.name, newTomb(tx, r.name, r.src, &was, false, r.now))
+		r.v.tombs.put(tx, r.dir, r.name, newTomb(tx, r.name, r.src, &was, false, r.now))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"runtime"
+	"slices"
 	"syscall"
 	"time"
 
@@ -355,11 +356,9 @@ func (s *sealer) commit(w *sealed) error {
 				return err
 			}
 			tx.PutContent(&w.manifest)
-			// The file whose path it left was its first.
-			for _, f := range []catalog.FileID{d.Also, d.File} {
-				if f != 0 {
-					v.recordAt(tx, v.sealedSave(d, f, &w.manifest, d.Mtime), 0, d.Inode, d.Gen)
-				}
+			// The files whose paths it left had it first.
+			for _, f := range append(slices.Clone(d.Also), d.File) {
+				v.recordAt(tx, v.sealedSave(d, f, &w.manifest, d.Mtime), 0, d.Inode, d.Gen)
 			}
 			tx.DeleteDraft(d.Inode, d.Gen)
 			return nil
@@ -388,8 +387,8 @@ func (s *sealer) commit(w *sealed) error {
 			return err
 		}
 		tx.PutContent(&w.manifest)
-		if d.Also != 0 {
-			v.recordAt(tx, v.sealedSave(&d, d.Also, &w.manifest, row.Mtime), 0, n.ino, w.gen)
+		for _, f := range d.Also {
+			v.recordAt(tx, v.sealedSave(&d, f, &w.manifest, row.Mtime), 0, n.ino, w.gen)
 		}
 		// The content may be the row's old one and still new to the file: the node may
 		// have been moved over another since.

@@ -47,11 +47,12 @@ func newTomb(tx *catalog.Tx, name string, i catalog.Inode, row *catalog.Node, go
 	return t
 }
 
-// lastTomb makes a tomb from what the past of the catalog says of a path, for when
-// there is none in memory. The catalog does not know what came and went within one epoch.
-func lastTomb(tx *catalog.Tx, dir catalog.Inode, name string, now catalog.Time) (*tomb, bool) {
+// lastTomb makes a tomb from what the past of the catalog says of a path, if its name
+// was taken away before epoch since: in an earlier run, mostly. The catalog does not
+// know what came and went within one epoch.
+func lastTomb(tx *catalog.Tx, dir catalog.Inode, name string, since catalog.Epoch, now catalog.Time) (*tomb, bool) {
 	old, died, ok := tx.LastAt(dir, name, tx.Since(now-catalog.Time(inheritFor)))
-	if !ok {
+	if !ok || died >= since {
 		return nil, false
 	}
 	if closed, err := tx.EpochTime(died); err == nil && closed < now-catalog.Time(inheritFor) {
@@ -75,11 +76,13 @@ type tombs struct {
 	mu    sync.Mutex
 	m     map[catalog.Name]*tomb
 	order []catalog.Name
+	// since: names that were taken away in this epoch, or later, are all here.
+	since catalog.Epoch
 }
 
 const maxTombs = 10_000
 
-func (t *tombs) put(dir catalog.Inode, name string, x *tomb) {
+func (t *tombs) put(tx *catalog.Tx, dir catalog.Inode, name string, x *tomb) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.m == nil {
@@ -92,18 +95,20 @@ func (t *tombs) put(dir catalog.Inode, name string, x *tomb) {
 			delete(t.m, old)
 		}
 		t.order = append(t.order[:0], t.order[maxTombs/2:]...)
+		t.since = tx.Epoch() + 1
 	}
 }
 
-// take removes and returns the tomb of a path, if it is not too old.
-func (t *tombs) take(dir catalog.Inode, name string, now catalog.Time) (*tomb, bool) {
+// take removes and returns the tomb of a path, if it is not too old. Where none was
+// kept it asks the catalog.
+func (t *tombs) take(tx *catalog.Tx, dir catalog.Inode, name string, now catalog.Time) (*tomb, bool) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	k := catalog.Name{Dir: dir, Name: name}
-	x := t.m[k]
-	if x == nil {
-		return nil, false
-	}
+	x, since := t.m[k], t.since
 	delete(t.m, k)
+	t.mu.Unlock()
+	if x == nil {
+		return lastTomb(tx, dir, name, since, now)
+	}
 	return x, now-x.died <= catalog.Time(inheritFor)
 }

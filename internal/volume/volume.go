@@ -176,6 +176,7 @@ func Open(o Options) (*Volume, error) {
 		v.drafts.close()
 		return nil, errors.Join(err, v.cat.Close())
 	}
+	v.cat.View(func(tx *catalog.Tx) error { v.tombs.since = tx.Epoch(); return nil })
 	v.pipe = draft.New(draft.Options{Store: o.Store, Has: v.hasChunk, HasContent: v.hasContent,
 		NewPackID: v.newPackID, Logger: o.Logger})
 	v.sealer = newSealer(v)

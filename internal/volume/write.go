@@ -81,7 +81,7 @@ func (v *Volume) reopen(ctx context.Context, n *node, row *catalog.Node, trunc b
 func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 	line := who.Program
 	set := func(d *catalog.Draft) bool {
-		if d.UID == who.UID && d.GID == who.GID && d.Program == line && d.Also == 0 {
+		if d.UID == who.UID && d.GID == who.GID && d.Program == line && len(d.Also) == 0 {
 			return false
 		}
 		d.UID, d.GID, d.Program, d.Opened = who.UID, who.GID, line, v.timeNow()
@@ -98,9 +98,9 @@ func (v *Volume) noteWriter(n *node, row *catalog.Node, who Caller) error {
 		}
 		was := d
 		if set(&d) {
-			d.Also = 0 // that save goes on, and is of this file only
+			d.Also = nil // that save goes on, and is of this file only
 			tx.PutDraft(&d)
-			if was.Also != 0 {
+			if len(was.Also) > 0 {
 				dropSaves(tx, &was)
 			}
 			n.changed()
@@ -225,7 +225,7 @@ func (v *Volume) replaceDraft(n *node, row *catalog.Node, who Caller) error {
 		old.Detached, old.File, old.Mtime = true, row.File, row.Mtime
 		tx.PutDraft(&old)
 		queueSave(tx, old.File, n.ino, old.Gen)
-		d.Gen, d.Also = gen, 0
+		d.Gen, d.Also = gen, nil
 		tx.PutDraft(&d)
 		row.Gen, row.LastGen, row.Size = gen, gen, 0
 		return nil
@@ -275,9 +275,11 @@ func (v *Volume) addDetached(n *node, gen uint32, row *catalog.Node) error {
 		if d, err = tx.Draft(n.ino, now.Gen); err != nil {
 			return notExist(err)
 		}
-		moveSaves(tx, d.Also, n.ino, d.Gen, gen)
+		for _, f := range d.Also {
+			moveSaves(tx, f, n.ino, d.Gen, gen)
+		}
 		live := d
-		live.Also = 0
+		live.Also = nil
 		tx.PutDraft(&live)
 		d.Gen, d.Detached, d.File, d.Mtime = gen, true, now.File, row.Mtime
 		tx.PutDraft(&d)
