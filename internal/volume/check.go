@@ -58,6 +58,7 @@ func (c *checker) find(severity, object, problem, fix string) {
 const (
 	fixCatalog = "put back a copy of the catalog directory from a backup, or ask for help before writing to the drive"
 	fixPack    = "put back a copy of this file from a backup of the tier; the versions that need it cannot be read until then"
+	fixNewer   = "use a newer rdfs: the one that wrote this pack, or one after it"
 	fixHistory = "copy the file to another name and remove it; the copy begins a history of its own"
 	fixDraft   = "restore an earlier version with `rdfs restore`, or remove the file"
 )
@@ -361,7 +362,11 @@ func (c *checker) packs() error {
 				if errors.Is(err, context.Canceled) {
 					return err
 				}
-				c.find("error", pack.Key(p.ID), err.Error(), fixPack)
+				fix := fixPack
+				if errors.Is(err, pack.ErrVersion) {
+					fix = fixNewer
+				}
+				c.find("error", pack.Key(p.ID), err.Error(), fix)
 			}
 			c.r.Packs++
 		}
