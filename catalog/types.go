@@ -122,7 +122,7 @@ type Draft struct {
 	// Detached: the node has gone on (it was replaced, removed or truncated); the
 	// bytes are a finished save that still has to become a version of File.
 	Detached bool
-	Mtime    Time   // of a detached draft's content
+	Mtime    Time // of a detached draft's content
 	// Also are other files whose versions the bytes are as well, in the order in which
 	// their paths were left: it is a finished save, and was moved.
 	Also []FileID
