@@ -228,7 +228,7 @@ func (p *saver) orphan(name string) {
 			to := p.fresh("o")
 			dir, _ := p.r.at(p.at(name))
 			p.note("give it the name %s", to)
-			_, err := p.r.v.Link(h.Inode(), dir, to)
+			_, err := p.r.v.Link(h.Inode(), dir, to, ada)
 			switch {
 			case err == nil:
 				p.world.linkOrphan(t, to, attrs)
