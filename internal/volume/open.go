@@ -150,7 +150,9 @@ func (v *Volume) openRead(ctx context.Context, n *node) error {
 		}
 		f, err := v.sealedFile(n, &row)
 		if err == nil {
-			n.file, n.pass = f, v.passthrough.Load()
+			if n.file, n.pass = f, v.passthrough.Load(); n.pass {
+				v.stream(f, row.Size)
+			}
 			return nil
 		}
 		if !errors.Is(err, blob.ErrNotFound) {
