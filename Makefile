@@ -10,7 +10,7 @@ DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 SOAK    ?= 1h
 
-.PHONY: help build mount umount test race lint bench soak crash install uninstall clean
+.PHONY: help build mount umount test race lint bench million soak crash install uninstall clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -44,6 +44,11 @@ bench: ## compare with a plain directory and a tuned FUSE loopback; then version
 	@scripts/deps.sh fuse3
 	$(GO) run ./internal/bench/cmd/bench
 	$(GO) run ./internal/bench/cmd/bench -store
+
+million: ## mount, memory and lookups of a million files, and a file with a thousand versions (half an hour)
+	@scripts/deps.sh fuse3
+	$(GO) run ./internal/bench/cmd/bench -versions 1000
+	$(GO) run ./internal/bench/cmd/bench -million
 
 soak: ## save without pause for SOAK=1h, and watch memory and queue
 	@scripts/deps.sh fuse3

@@ -142,7 +142,10 @@ func createDirectory(root string, first, end int) error {
 		return err
 	}
 	for i := first; i < end; i++ {
-		fd, err := unix.Open(treeName(root, i), unix.O_CREAT|unix.O_EXCL|unix.O_WRONLY, 0o644)
+		fd, err := unix.Open(treeName(root, i), unix.O_CREAT|unix.O_WRONLY, 0o644)
+		for err == unix.EINTR { // a signal of the runtime came while the drive let us wait
+			fd, err = unix.Open(treeName(root, i), unix.O_CREAT|unix.O_WRONLY, 0o644)
+		}
 		if err != nil {
 			return fmt.Errorf("create %s: %w", treeName(root, i), err)
 		}

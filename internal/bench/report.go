@@ -18,6 +18,7 @@ type Result struct {
 	Unit     string            `json:"unit"`
 	Median   map[Kind]float64  `json:"median"`          // rate
 	Ratio    map[Kind]float64  `json:"ratio,omitempty"` // of the drive to that directory: the median of the rounds' ratios
+	Spread   [2]float64        `json:"spread"`          // the least and the greatest of the rounds' ratios to Beside
 	Loopback float64           `json:"loopback_to_plain,omitempty"`
 	CPU      map[Kind]float64  `json:"daemon_cpu_us"` // microseconds of the daemon per unit
 	Beside   Kind              `json:"beside,omitempty"`
@@ -39,9 +40,12 @@ func (r *Result) summarize() {
 		}
 		r.Median[kind], r.CPU[kind] = median(rates), median(cpus)
 	}
-	r.Ratio[Plain] = ratio(r.Samples[Drive], r.Samples[Plain])
-	r.Ratio[Loopback] = ratio(r.Samples[Drive], r.Samples[Loopback])
-	r.Loopback = ratio(r.Samples[Loopback], r.Samples[Plain])
+	r.Ratio[Plain] = median(ratios(r.Samples[Drive], r.Samples[Plain]))
+	r.Ratio[Loopback] = median(ratios(r.Samples[Drive], r.Samples[Loopback]))
+	r.Loopback = median(ratios(r.Samples[Loopback], r.Samples[Plain]))
+	if all := ratios(r.Samples[Drive], r.Samples[r.Beside]); len(all) > 0 {
+		r.Spread = [2]float64{slices.Min(all), slices.Max(all)}
+	}
 	r.Verdict = "-"
 	if r.Target > 0 && len(r.Samples[Drive]) > 0 && len(r.Samples[r.Beside]) > 0 {
 		r.Verdict = "MISS"
@@ -54,15 +58,14 @@ func (r *Result) summarize() {
 	}
 }
 
-// ratio is the median over the rounds of a's rate to b's.
-func ratio(a, b []Sample) float64 {
-	var all []float64
+// ratios are a's rate to b's, round by round.
+func ratios(a, b []Sample) (all []float64) {
 	for i := range min(len(a), len(b)) {
 		if a[i].Rate > 0 && b[i].Rate > 0 {
 			all = append(all, a[i].Rate/b[i].Rate)
 		}
 	}
-	return median(all)
+	return all
 }
 
 // median of no values is 0.
@@ -112,21 +115,23 @@ func (r *Report) WriteTable(w io.Writer) error {
 	}
 	fmt.Fprint(w, "\n\n")
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "workload\tunit\tplain\tloopback\tdrive\tdrive/plain\tdrive/loop\tloop/plain\ttarget\t\tloop CPU\tdrive CPU\t")
+	fmt.Fprintln(tw, "workload\tunit\tplain\tloopback\tdrive\tdrive/plain\tdrive/loop\tloop/plain\ttarget\t\tspread\tloop CPU\tdrive CPU\t")
 	for _, res := range r.Results {
-		target := "-"
+		target, spread := "-", ""
 		if res.Target > 0 {
 			target = fmt.Sprintf("%.2f %s", res.Target, res.Beside)
+			spread = fmt.Sprintf("%.2f-%.2f", res.Spread[0], res.Spread[1])
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Workload, res.Unit,
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", res.Workload, res.Unit,
 			number(res.Median[Plain]), number(res.Median[Loopback]), number(res.Median[Drive]),
 			fraction(res.Ratio[Plain]), fraction(res.Ratio[Loopback]), fraction(res.Loopback),
-			target, res.Verdict, number(res.CPU[Loopback]), number(res.CPU[Drive]))
+			target, res.Verdict, spread, number(res.CPU[Loopback]), number(res.CPU[Drive]))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nCPU: microseconds of the daemon for one unit (a file, an operation, a MiB).")
+	fmt.Fprintln(w, "\nspread: the least and the greatest ratio of a round. A verdict whose target lies within it says little.")
+	fmt.Fprintln(w, "CPU: microseconds of the daemon for one unit (a file, an operation, a MiB).")
 	for _, res := range r.Results {
 		for _, kind := range []Kind{Plain, Loopback, Drive} {
 			for _, s := range res.Samples[kind] {
