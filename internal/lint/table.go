@@ -22,6 +22,7 @@ var imports = []row{
 	{"tiers/s3/s3test", nil},
 	{"tiers/memory", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/tiertest", []string{"internal/blob", "internal/disk", "tiers"}},
+	{"internal/header", []string{"internal/blob"}},
 	{"cache", []string{"internal/blob", "internal/disk", "tiers", "tiers/pack"}},
 	{"internal/draft", []string{"internal/blob", "internal/disk", "tiers", "tiers/pack"}},
 
@@ -35,7 +36,7 @@ var imports = []row{
 
 	// The conductor. It knows all of them, no door and no concrete kind of tier.
 	{"internal/volume", []string{
-		"internal/blob", "internal/disk", "internal/naming", "internal/schema",
+		"internal/blob", "internal/disk", "internal/naming", "internal/schema", "internal/header",
 		"tiers", "tiers/pack", "cache", "internal/draft",
 		"catalog", "catalog/kv", "snapshot",
 	}},
