@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 )
@@ -47,6 +48,34 @@ func (t *Tx) AttrChange(f FileID, e Epoch, name string) (ch AttrChange, err erro
 		return AttrChange{}, fmt.Errorf("catalog: attribute %q of file %d in epoch %d: %w", name, f, e, err)
 	}
 	return ch, nil
+}
+
+// forgetChange removes who gave an attribute the value of a row of the past that is to
+// be forgotten, and who took that away again.
+func (t *Tx) forgetChange(past []byte) {
+	key, died := splitPast(past)
+	row := t.kv.Get(past)
+	if table(key[0]) != tableAttr || row == nil {
+		return
+	}
+	wantKey(key, 10, "key of an attribute")
+	f, name := be.Uint64(key[1:]), string(key[9:])
+	drop := func(e Epoch) {
+		if change := key2s(tableAttrChange, f, uint64(e), name); t.kv.Get(change) != nil {
+			t.remove(change)
+		}
+	}
+	born, _ := split(row)
+	drop(born)
+	// Another value may have been born when this one died.
+	next := t.kv.Get(key)
+	t.kv.Ascend(appendPast(nil, key, died+1), pastEnd(nil, key), func(_, row []byte) bool { next = bytes.Clone(row); return false })
+	if next != nil {
+		if b, _ := split(next); b == died {
+			return
+		}
+	}
+	drop(died)
 }
 
 // AttrSpan is a value that an attribute had, from the end of the epoch Born to the one

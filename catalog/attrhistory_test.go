@@ -86,6 +86,49 @@ func TestOperationKeepsWhatItChanged(t *testing.T) {
 	})
 }
 
+func TestWhoChangedAnAttributeIsForgottenWithItsValue(t *testing.T) {
+	c := openMemory(t)
+	put := func(value string, uid uint32) Epoch {
+		return change(t, c, func(tx *Tx) {
+			if value == "" {
+				tx.DeleteAttr(5, "user.a")
+			} else {
+				tx.PutAttr(5, "user.a", []byte(value))
+			}
+			tx.PutAttrChange(&AttrChange{File: 5, Name: "user.a", UID: uid})
+		})
+	}
+	epochs := []Epoch{put("1", 1), put("2", 2), put("", 3), put("4", 4), put("5", 5)}
+	update(t, c, func(tx *Tx) {
+		tx.Forget([][]byte{appendPast(nil, attrKey(5, "user.a"), epochs[1])})
+		if _, err := tx.AttrChange(5, epochs[1], "user.a"); err != nil {
+			t.Errorf("the next value is still known, and who set it is not: %v", err)
+		}
+		tx.Forget([][]byte{appendPast(nil, attrKey(5, "user.a"), epochs[2])})
+	})
+	view(t, c, func(tx *Tx) {
+		for k, known := range []bool{false, false, false, true, true} {
+			if _, err := tx.AttrChange(5, epochs[k], "user.a"); (err == nil) != known {
+				t.Errorf("change %d: got %v, known %t", k+1, err, known)
+			}
+		}
+	})
+}
+
+func TestWhatAContentIsIsForgottenWithIt(t *testing.T) {
+	c := openMemory(t)
+	one, two := blob.Sum([]byte("one")), blob.Sum([]byte("two"))
+	update(t, c, func(tx *Tx) {
+		tx.PutHeader(one, []byte("{}"))
+		tx.PutHeader(two, []byte("{}"))
+		tx.DeleteContent(one)
+		tx.DeleteChunk(two)
+		if tx.HasHeader(one) || tx.HasHeader(two) {
+			t.Error("a header outlives its content")
+		}
+	})
+}
+
 // The bytes of the rows are those of FORMAT.md.
 func TestRowsOfMetadataAreThoseOfTheFormat(t *testing.T) {
 	c := openMemory(t)

@@ -284,7 +284,10 @@ func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []by
 func (t *Tx) Forget(keys [][]byte) {
 	for _, key := range keys {
 		switch table(key[0]) {
-		case tablePast, tableFeed, tableEpoch:
+		case tablePast:
+			t.forgetChange(key)
+			t.remove(key)
+		case tableFeed, tableEpoch:
 			t.remove(key)
 		default:
 			panic("catalog: only the past can be forgotten")

@@ -19,3 +19,9 @@ func (t *Tx) Header(id blob.ID) ([]byte, error) {
 func (t *Tx) PutHeader(id blob.ID, header []byte) {
 	t.store(keyID(tableHeader, id), append([]byte{}, header...))
 }
+
+func (t *Tx) deleteHeader(id blob.ID) {
+	if t.HasHeader(id) {
+		t.remove(keyID(tableHeader, id))
+	}
+}

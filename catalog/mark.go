@@ -92,15 +92,19 @@ func (t *Tx) EverNode(i Inode, yield func(*Node)) error {
 	return err
 }
 
-// DeleteContent removes the chunk list of a content.
+// DeleteContent removes the chunk list of a content, and what is known of it.
 func (t *Tx) DeleteContent(id blob.ID) {
+	t.deleteHeader(id)
 	for part := uint32(0); t.kv.Get(keyContent(id, part)) != nil; part++ {
 		t.remove(keyContent(id, part))
 	}
 }
 
-// DeleteChunk removes what is known of a chunk.
-func (t *Tx) DeleteChunk(id blob.ID) { t.remove(keyID(tableChunk, id)) }
+// DeleteChunk removes what is known of a chunk, which may be a whole content.
+func (t *Tx) DeleteChunk(id blob.ID) {
+	t.deleteHeader(id)
+	t.remove(keyID(tableChunk, id))
+}
 
 // DeletePack removes what is known of a pack. That no chunk is in it is the caller's
 // care.

@@ -130,7 +130,9 @@ func (d *door) getxattrVersion(node uint64, name string, dest []byte) (uint32, f
 	}
 	value, ok := attrs[name]
 	if !ok {
-		return 0, fuse.ENODATA
+		if value = d.vol.ContentAttr(ver.Content, name); value == nil {
+			return 0, fuse.ENODATA
+		}
 	}
 	return reply(value, dest)
 }

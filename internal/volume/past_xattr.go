@@ -22,6 +22,9 @@ func (p Past) Getxattr(i catalog.Inode, name string) (val []byte, err error) {
 			return err
 		}
 		if val, err = was.Attr(a.File, key); err != nil {
+			val = headerAttr(tx, a.Content, key)
+		}
+		if val == nil {
 			return ErrNoAttr
 		}
 		return nil
@@ -39,6 +42,9 @@ func computedThen(tx *catalog.Tx, a *Attr, name string) ([]byte, error) {
 	}
 	if a.Content.IsZero() {
 		return nil, ErrNoAttr
+	}
+	if val := headerAttr(tx, a.Content, name); val != nil {
+		return val, nil
 	}
 	ver, err := tx.Version(a.File, a.Seq)
 	if err != nil { // forgotten: only the bytes are known

@@ -145,10 +145,18 @@ func (v *Volume) mapped(f *os.File) bool {
 // sealed is what became of the bytes of one job.
 type sealed struct {
 	*job
-	known bool   // the content was stored before
-	swept uint64 // Volume.swept when it was begun
-	took  time.Duration
-	err   error
+	known  bool   // the content was stored before
+	header []byte // what the content is; nil: that is known, or the draft is empty
+	swept  uint64 // Volume.swept when it was begun
+	took   time.Duration
+	err    error
+}
+
+// putHeader records what the content is.
+func (w *sealed) putHeader(tx *catalog.Tx) {
+	if w.header != nil {
+		tx.PutHeader(w.manifest.ID, w.header)
+	}
 }
 
 // errWriter: the draft changed while it was sealed.
@@ -229,7 +237,7 @@ func (s *sealer) store(jobs []*job) []*sealed {
 			continue
 		}
 		start := v.now()
-		w.manifest, w.known, w.err = s.read(b, j)
+		w.manifest, w.known, w.err = s.read(b, w)
 		w.took = v.now().Sub(start)
 	}
 	stored, err := b.Finish(v.ctx)
@@ -259,7 +267,8 @@ func noSpace(work []*sealed) (size int64, full bool) {
 }
 
 // read brings the bytes of a draft into the batch.
-func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err error) {
+func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, err error) {
+	j := w.job
 	still := func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -301,6 +310,7 @@ func (s *sealer) read(b *draft.Batch, j *job) (m blob.Manifest, known bool, err 
 	if err != nil {
 		return m, false, err
 	}
+	w.header = s.v.readHeader(f, &m)
 	after, err := fstat(f)
 	if err == nil && after != before {
 		err = errWriter
@@ -356,6 +366,7 @@ func (s *sealer) commit(w *sealed) error {
 				return err
 			}
 			tx.PutContent(&w.manifest)
+			w.putHeader(tx)
 			// The files whose paths it left had it first.
 			for _, f := range append(slices.Clone(d.Also), d.File) {
 				v.recordAt(tx, v.sealedSave(d, f, &w.manifest, d.Mtime), 0, d.Inode, d.Gen)
@@ -387,6 +398,7 @@ func (s *sealer) commit(w *sealed) error {
 			return err
 		}
 		tx.PutContent(&w.manifest)
+		w.putHeader(tx)
 		for _, f := range d.Also {
 			v.recordAt(tx, v.sealedSave(&d, f, &w.manifest, row.Mtime), 0, n.ino, w.gen)
 		}

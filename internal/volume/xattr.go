@@ -55,7 +55,10 @@ func (v *Volume) Getxattr(i catalog.Inode, name string) ([]byte, error) {
 			return err
 		}
 		val, err = tx.Attr(row.File, key)
-		if err != nil {
+		if err != nil && row.Gen == 0 {
+			val = headerAttr(tx, row.Content, key)
+		}
+		if val == nil {
 			return ErrNoAttr
 		}
 		return nil
@@ -235,10 +238,14 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		row catalog.Node
 		ver catalog.Version
 		d   catalog.Draft
+		hdr []byte
 	)
 	err := v.cat.View(func(tx *catalog.Tx) (err error) {
 		if row, err = tx.Node(i); err != nil {
 			return err
+		}
+		if row.Gen == 0 {
+			hdr = headerAttr(tx, row.Content, computed+name)
 		}
 		if row.Seq != 0 {
 			ver, _ = tx.Version(row.File, row.Seq)
@@ -282,6 +289,8 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "program":
 		val = ver.Program
+	default:
+		val = string(hdr)
 	}
 	if val == "" {
 		return nil, ErrNoAttr
