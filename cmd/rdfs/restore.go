@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -28,11 +29,14 @@ func (f *restoreFlags) add(cmd *cobra.Command) {
 
 func (a *app) restoreCommand() *cobra.Command {
 	var f restoreFlags
+	var withMeta bool
 	cmd := &cobra.Command{
 		Use:   "restore PATH --at TIME | --version N [--to PATH]",
 		Short: "Bring a file or a directory back as it was",
 		Long: `Bring a file, or a directory with all below it, back as it was at a moment: bytes,
-attributes, modes, times, hard links. Or bring a version of a file back by its number.
+attributes, modes, times, hard links. Or bring a version of a file back by its number;
+its metadata stay as they are, unless --with-metadata brings back those that the
+version had (rdfs meta undo takes that back).
 No bytes are copied, and nothing is lost: what a file held becomes a version like the
 others, and the restored content a new one. What was not in a directory then is moved
 to the trash (rdfs trash, rdfs undelete). If it is interrupted, do it again.
@@ -51,6 +55,8 @@ Others than root restore what is theirs; if something is not, nothing is done.
 				return failf(exitUsage, "restore: give --version N or --at TIME; `rdfs log %s` shows the versions", args[0])
 			case byNumber && f.seq == 0:
 				return failf(exitUsage, "restore: versions are numbered from 1")
+			case byTime && withMeta:
+				return failf(exitUsage, "restore: --with-metadata is for --version; --at brings the metadata back anyway")
 			case byTime:
 				return a.restoreAt(cmd, args[0], f.at, &f)
 			}
@@ -64,17 +70,35 @@ Others than root restore what is theirs; if something is not, nothing is done.
 				if err != nil {
 					return err
 				}
+				out := restored{RestoreResult: res}
+				if withMeta && !(f.dryRun && to != "") {
+					meta, err := d.RestoreMeta(cmd.Context(), metadata.RestoreRequest{Path: req.Path, Seq: f.seq, To: res.Path, DryRun: f.dryRun, Who: who()})
+					if err != nil {
+						return fmt.Errorf("the content is restored, the metadata are not: %w", err)
+					}
+					out.Metadata = &meta
+				}
 				if f.json {
-					return printJSON(a.stdout, res)
+					return printJSON(a.stdout, out)
 				}
 				a.printRestore(res, f.dryRun)
+				if out.Metadata != nil && out.Metadata.Values > 0 {
+					a.printResult(*out.Metadata, f.dryRun)
+				}
 				return nil
 			})
 		},
 	}
 	f.add(cmd)
+	cmd.Flags().BoolVar(&withMeta, "with-metadata", false, "with --version: bring the metadata of the version back, too")
 	cmd.Flags().Uint32Var(&f.seq, "version", 0, "`number` of the version, as rdfs log shows it")
 	return cmd
+}
+
+// restored is what a restore of a version did.
+type restored struct {
+	volume.RestoreResult
+	Metadata *metadata.Result `json:"metadata,omitempty"`
 }
 
 func (a *app) snapshotRestoreCommand() *cobra.Command {

@@ -19,6 +19,8 @@ type Metadata interface {
 	// Tags returns the tags in use below the paths of a query.
 	Tags(ctx context.Context, q metadata.Query) ([]metadata.Tag, error)
 	RenameTag(ctx context.Context, r metadata.RenameTagRequest) (metadata.Result, error)
+	// RestoreMeta gives a file the metadata of a version.
+	RestoreMeta(ctx context.Context, r metadata.RestoreRequest) (metadata.Result, error)
 }
 
 // maxChange bounds the bytes of one change of metadata: some hundred thousand rows.
@@ -104,6 +106,21 @@ func (s *Server) renameTag(ctx context.Context, req request) (res metadata.Resul
 	return s.o.Drive.RenameTag(ctx, r)
 }
 
+func (s *Server) metaRestore(ctx context.Context, req request) (res metadata.Result, err error) {
+	var r metadata.RestoreRequest
+	if err := req.body(&r); err != nil {
+		return res, err
+	}
+	r.Who = s.metaWho(req.who)
+	for _, p := range []string{r.Path, r.To} {
+		if err := s.reach(ctx, req.who, p); err != nil {
+			return res, err
+		}
+	}
+	s.o.Logger.Info("metadata", "kind", "restore", "path", r.Path, "version", r.Seq, "to", r.To, "dry_run", r.DryRun, "uid", req.who.UID)
+	return s.o.Drive.RestoreMeta(ctx, r)
+}
+
 // GetMeta implements Drive.
 func (c *Client) GetMeta(ctx context.Context, q metadata.Query) (fs []metadata.File, err error) {
 	err = c.call(ctx, "POST", "meta/get", q, &fs, nil)
@@ -143,5 +160,11 @@ func (c *Client) Tags(ctx context.Context, q metadata.Query) (tags []metadata.Ta
 // RenameTag implements Drive.
 func (c *Client) RenameTag(ctx context.Context, r metadata.RenameTagRequest) (res metadata.Result, err error) {
 	err = c.call(ctx, "POST", "tags/rename", r, &res, nil)
+	return res, err
+}
+
+// RestoreMeta implements Drive.
+func (c *Client) RestoreMeta(ctx context.Context, r metadata.RestoreRequest) (res metadata.Result, err error) {
+	err = c.call(ctx, "POST", "meta/restore", r, &res, nil)
 	return res, err
 }

@@ -51,6 +51,11 @@ func (m *fakeMetadata) RenameTag(_ context.Context, r metadata.RenameTagRequest)
 	return metadata.Result{}, volume.ErrNotExist
 }
 
+func (m *fakeMetadata) RestoreMeta(_ context.Context, r metadata.RestoreRequest) (metadata.Result, error) {
+	m.who = append(m.who, r.Who)
+	return metadata.Result{Op: uint64(r.Seq)}, nil
+}
+
 func TestMetadataIsChangedAsTheCallerWhateverTheRequestSays(t *testing.T) {
 	m := &fakeMetadata{}
 	c := serve(t, repoDir(t), Options{Drive: &fakeDrive{Metadata: m}})
@@ -80,8 +85,11 @@ func TestMetadataIsChangedAsTheCallerWhateverTheRequestSays(t *testing.T) {
 	if _, err := c.RenameTag(ctx, metadata.RenameTagRequest{Old: "a", New: "b", Who: eve}); !errors.Is(err, volume.ErrNotExist) {
 		t.Errorf("rename: got %v, want ErrNotExist", err)
 	}
-	if len(m.who) != 5 {
-		t.Errorf("%d requests arrived, want 5", len(m.who))
+	if res, err := c.RestoreMeta(ctx, metadata.RestoreRequest{Path: "a", Seq: 4, To: "b", Who: eve}); err != nil || res.Op != 4 {
+		t.Errorf("restore: %+v, %v", res, err)
+	}
+	if len(m.who) != 6 {
+		t.Errorf("%d requests arrived, want 6", len(m.who))
 	}
 	for _, w := range m.who {
 		if w.UID != uint32(os.Getuid()) || w.GID != uint32(os.Getgid()) || slices.Contains(w.Groups, 54321) || w.Program != "rdfs meta" {

@@ -60,6 +60,7 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/meta/undo", answer(s.metaUndo))
 	mux.HandleFunc("GET /v1/meta/ops", answer(s.metaOps))
 	mux.HandleFunc("POST /v1/meta/log", answer(s.metaLog))
+	mux.HandleFunc("POST /v1/meta/restore", answer(s.metaRestore))
 	mux.HandleFunc("POST /v1/tags", answer(s.tags))
 	mux.HandleFunc("POST /v1/tags/rename", answer(s.renameTag))
 	mux.HandleFunc("POST /v1/sync", stream(s, s.sync))

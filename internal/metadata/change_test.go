@@ -307,6 +307,40 @@ func TestHistoryOfMetadata(t *testing.T) {
 	}
 }
 
+func TestMetadataOfAVersionComeBackOnRequest(t *testing.T) {
+	r := newRig(t, schema.Field{Name: "run", Type: schema.Int})
+	r.make("a")
+	_, a, err := r.vol.Resolve("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.vol.Setxattr(a.Ino, "user.x", []byte("then"), 0, volume.Caller{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.vol.Seal(r.ctx, "a"); err != nil {
+		t.Fatal(err)
+	}
+	r.change(set("a", "x", "now", "run", "2"))
+	req := RestoreRequest{Path: "a", Seq: 1, To: "a", DryRun: true, Who: ada}
+	if res, err := r.RestoreMeta(r.ctx, req); err != nil || res.Values != 2 || res.Op != 0 {
+		t.Errorf("dry run: %+v, %v", res, err)
+	}
+	req.DryRun = false
+	res, err := r.RestoreMeta(r.ctx, req)
+	if err != nil || res.Values != 2 {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	r.want("a", "x=then")
+	if _, err := r.UndoMeta(r.ctx, UndoRequest{Op: res.Op, Who: ada}); err != nil {
+		t.Error(err)
+	}
+	r.want("a", "run=2 x=now")
+	req.Seq = 7
+	if _, err := r.RestoreMeta(r.ctx, req); !errors.Is(err, volume.ErrNotExist) {
+		t.Errorf("a version that is not there: got %v", err)
+	}
+}
+
 func TestOthersSeeOnlyWhatTheyMayRead(t *testing.T) {
 	r := newRig(t)
 	r.make("open/", "open/f", "shut/", "shut/f")
