@@ -10,7 +10,7 @@ import (
 
 const (
 	maxMembers = 200      // of an archive that are looked into
-	gzipSample = 64 << 10 // bytes that are unpacked of a gzipped file
+	gzipSample = 16 << 10 // bytes that are unpacked of a gzipped file
 )
 
 func openZip(s *source) (*zip.Reader, error) { return zip.NewReader(s, s.size) }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	sample     = 32 << 10 // bytes of a text that are looked at
+	sample     = 16 << 10 // bytes of a text that are looked at
 	sampleRows = 100      // rows of a table whose types are looked at
 	countLines = 64 << 20 // bytes: the rows of a longer table are not counted
 )
@@ -60,11 +60,19 @@ func cutRune(b []byte) []byte {
 	return b
 }
 
+// notText are the bytes that no text has.
+var notText = func() (t [256]bool) {
+	for c := range byte(' ') {
+		t[c] = c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 0x1b
+	}
+	return t
+}()
+
 // isText reports whether b has no control characters that text does not have, and is
 // UTF-8 or mostly so.
 func isText(b []byte, more bool) bool {
 	for _, c := range b {
-		if c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' && c != 0x1b {
+		if notText[c] {
 			return false
 		}
 	}
