@@ -15,6 +15,8 @@ import (
 
 var (
 	nodeRows = []Node{
+		{Mode: TypeRegular, Nlink: 1, File: 7, Gen: 1, LastGen: 1, Keep: KeepStaged},
+		{Mode: TypeSymlink, Nlink: 1, File: 7, Target: "ada@host.1", Keep: KeepLocal},
 		{},
 		{Mode: TypeDir | 0o755, Nlink: 2, Atime: 1, Mtime: 1, Ctime: 1, Btime: 1, File: 1, Parent: 1},
 		{Mode: TypeRegular | 0o640, Nlink: 1, UID: 1000, GID: 100, Size: 5, Mtime: -7, Ctime: 1 << 60, Atime: -1 << 60, File: 9, Content: blob.Sum(nil), Seq: 3},

@@ -72,7 +72,8 @@ func (v *Volume) sweepStaged() error {
 		})
 	})
 	for _, i := range old {
-		err = errors.Join(err, v.toInbox(i))
+		_, failed := v.toInbox(i)
+		err = errors.Join(err, failed)
 	}
 	return err
 }
@@ -128,15 +129,15 @@ func (v *Volume) makeInbox(tx *catalog.Tx) (box catalog.Inode, err error) {
 	return box, err
 }
 
-// toInbox moves a staged file that nobody has open.
-func (v *Volume) toInbox(i catalog.Inode) error {
+// toInbox moves a staged file that nobody has open, and reports whether it did.
+func (v *Volume) toInbox(i catalog.Inode) (moved bool, err error) {
 	n := v.nodes.acquire(i)
 	defer v.nodes.release(n)
 	n.mu.Lock()
 	var from catalog.Name
 	var to, was string
 	var box catalog.Inode
-	err := errInUse
+	err = errInUse
 	if n.opens == 0 && n.orphan == nil {
 		err = v.cat.Update(func(tx *catalog.Tx) (err error) {
 			row, err := tx.Node(i)
@@ -168,15 +169,15 @@ func (v *Volume) toInbox(i catalog.Inode) error {
 	}
 	n.mu.Unlock()
 	if errors.Is(err, errInUse) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %w", was, err)
+		return false, fmt.Errorf("%s: %w", was, err)
 	}
 	v.log.Warn("a temporary file never got its right name and was moved to the inbox", "path", was, "inbox", path.Join(metaName, inboxName, to))
 	v.entryChanged(from.Dir, from.Name)
 	v.entryChanged(box, to)
-	return nil
+	return true, nil
 }
 
 // errInUse: a staged file is not at rest.

@@ -481,3 +481,54 @@ func TestRestoreToAWrongNameIsRefused(t *testing.T) {
 		t.Error("it is there")
 	}
 }
+
+// A directory that is brought back as it was keeps what is no data, which no version
+// could bring back.
+func TestRestoreOfADirectoryLosesNothingThatIsNoData(t *testing.T) {
+	r := newRig(t, enforced(t, naming.Enforce))
+	in := r.session()
+	r.write(in+"eeg.csv", "one")
+	r.snapshot("before")
+	r.write(in+"eeg.csv", "two")
+	r.write(in+"mri.csv", "new")
+	r.write(in+"meg.csv.tmp", "staged")
+	r.write(in+"eeg.db-journal", "journal")
+	r.mkdir("EXP0042/sub-02")
+	r.mkdir("EXP0042/sub-02/ses-01")
+	r.write("EXP0042/sub-02/ses-01/eeg.csv.part", "of a new directory")
+	r.write("EXP0042/sub-02/ses-01/.DS_Store", "junk")
+	r.sync()
+	r.restoreTree("EXP0042", "before")
+	r.sync()
+	r.wantBytes(in+"eeg.csv", "one")
+	r.wantBytes(in+"meg.csv.tmp", "staged")
+	r.wantBytes(in+"eeg.db-journal", "journal")
+	if r.exists(in+"mri.csv") || r.exists("EXP0042/sub-02") {
+		t.Error("what was not there then is there")
+	}
+	box, err := r.v.Inbox()
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := r.v.ReadDir(box, "", 10, true)
+	if err != nil || len(entries) != 1 || entries[0].Name != "EXP0042%2Fsub-02%2Fses-01%2Feeg.csv.part" || entries[0].Size != int64(len("of a new directory")) {
+		t.Errorf("in the inbox: %v, %v", entries, err)
+	}
+}
+
+func TestWhatIsNoDataIsNotInTheTrash(t *testing.T) {
+	r := newRig(t, enforced(t, naming.Enforce))
+	in := r.session()
+	for _, name := range []string{"eeg.csv", "~$eeg.xlsx", "eeg.csv.tmp", "eeg.db-wal"} {
+		r.write(in+name, "x")
+	}
+	r.sync()
+	for _, name := range []string{"eeg.csv", "~$eeg.xlsx", "eeg.csv.tmp", "eeg.db-wal"} {
+		r.unlink(in + name)
+	}
+	r.sync()
+	res, err := r.v.Trash(bg(t), TrashRequest{Limit: 10})
+	if err != nil || len(res.Items) != 1 || res.Items[0].Path != in+"eeg.csv" {
+		t.Errorf("got %+v, %v", res.Items, err)
+	}
+}

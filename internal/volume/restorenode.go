@@ -390,9 +390,15 @@ func (r *restorer) remove(ctx context.Context, p place) error {
 	if r.dry {
 		return r.v.cat.View(func(tx *catalog.Tx) error { return r.v.held(tx, p.dir, p.name, &a.Node) })
 	}
-	if a.IsDir() {
+	var kept bool
+	switch {
+	case a.IsDir():
 		err = r.v.Rmdir(p.dir, p.name, r.caller())
-	} else {
+	case a.Keep == catalog.KeepStaged: // it has no version to bring it back from
+		if kept, err = r.v.toInbox(a.Ino); err == nil && !kept {
+			err = ErrBusy
+		}
+	default:
 		err = r.v.Unlink(p.dir, p.name, r.caller())
 	}
 	if err != nil {

@@ -305,7 +305,8 @@ func (r *restorer) dir(ctx context.Context, then *Attr, now catalog.Inode, p str
 		n = len(page)
 		for k := range page {
 			after = page[k].Name
-			if !were[after] && !r.renamed[page[k].Ino] {
+			// What is no data is not of the past, and stays.
+			if !were[after] && !r.renamed[page[k].Ino] && page[k].IsData() {
 				r.extra = append(r.extra, place{now, after, path.Join(p, after), page[k].Ino})
 			}
 		}

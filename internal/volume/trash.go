@@ -216,6 +216,9 @@ func deletion(tx *catalog.Tx, x catalog.Taken) (item trashItem, ok bool) {
 	if err != nil {
 		return item, false // what there was is forgotten
 	}
+	if was.Keep != catalog.KeepData {
+		return item, false // a dropping, or a save that was not finished
+	}
 	now := tx.At(x.Died)
 	if _, err := now.Node(x.Ino); err == nil {
 		return item, false // it was renamed, or has other names
