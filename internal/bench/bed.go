@@ -150,7 +150,7 @@ func (b *Bed) Close() error {
 	if b.image != nil {
 		errs = append(errs, b.image.close())
 	}
-	for _, name := range []string{"disk", "loopback", "drive", "tracing"} {
+	for _, name := range []string{"disk", "loopback", "drive", "bare", "tracing"} {
 		if mounted(filepath.Join(b.base, name)) {
 			return errors.Join(append(errs, fmt.Errorf("bench: %s is still mounted in %s, which is left", name, b.base))...)
 		}

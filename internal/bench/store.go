@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/rdfs/rdfs/internal/blob"
 )
 
@@ -111,14 +109,9 @@ func (m storeMeter) sealing(ctx context.Context) ([]Figure, error) {
 // hashing is how many MiB of p a second of this process's CPU hashes now. A core of an idle machine of the kind that the targets are
 // for hashes about 3,200: a second of CPU is worth less while others use the caches and the host.
 func hashing(p []byte) float64 {
-	spent := func() time.Duration {
-		var u unix.Rusage
-		unix.Getrusage(unix.RUSAGE_SELF, &u)
-		return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-	}
-	begin := spent()
+	begin := ownCPU()
 	blob.Sum(p)
-	return float64(len(p)) / mib / (spent() - begin).Seconds()
+	return float64(len(p)) / mib / (ownCPU() - begin).Seconds()
 }
 
 // storeMeter sees what a save costs.

@@ -73,6 +73,7 @@ func compare(ctx context.Context) (err error) {
 		million  = flag.Bool("million", false, "instead: mount time, memory and lookups of a tree of many small files")
 		files    = flag.Int("files", 1_000_000, "`number` of files for -million")
 		versions = flag.Int("versions", 0, "instead: what a file with this `number` of versions costs the live path")
+		snaps    = flag.Int("snapshots", 0, "instead: what is read through one of this `number` of snapshots, and what they cost the live path")
 		soak     = flag.Duration("soak", 0, "instead: save without pause for this long, and watch memory and queue")
 		names    = flag.Int("names", 0, "instead: make this `number` of files in each round, with and without a naming scheme")
 		store    = flag.Bool("store", false, "instead: bytes stored per version, and the speed of sealing")
@@ -108,7 +109,7 @@ func compare(ctx context.Context) (err error) {
 	if opts.Rdfs, err = findDrive(ctx, *drive, build); err != nil {
 		return err
 	}
-	long := *million || *versions > 0 || *soak > 0 || *store || *names > 0
+	long := *million || *versions > 0 || *soak > 0 || *store || *names > 0 || *snaps > 0
 	if long {
 		if opts.Rdfs == "" {
 			return errors.New("this measures the drive, and there is none: see -drive")
@@ -141,6 +142,7 @@ func compare(ctx context.Context) (err error) {
 			{*store, func() ([]bench.Figure, error) { return bed.Store(ctx) }},
 			{*versions > 0, func() ([]bench.Figure, error) { return bed.Versions(ctx, *versions) }},
 			{*names > 0, func() ([]bench.Figure, error) { return bed.Names(ctx, *names) }},
+			{*snaps > 0, func() ([]bench.Figure, error) { return bed.Snapshots(ctx, *snaps) }},
 			{*million, func() ([]bench.Figure, error) { return bed.Million(ctx, *files) }},
 			{*soak > 0, func() ([]bench.Figure, error) { return bed.Soak(ctx, *soak) }},
 		} {
