@@ -24,12 +24,9 @@ type content struct {
 	node uint64
 	refs int // guarded by contents.mu
 
-	mu    sync.Mutex // guards the rest; held while the bytes are brought back
-	known bool       // id, size and pass are set
-	id    blob.ID
-	size  int64 // bytes
-	pass  bool
-	open  *volume.Content // nil: not needed yet
+	mu   sync.Mutex // held while the bytes are brought back
+	pass bool
+	open *volume.Content // nil before the first begin has succeeded; the same from then on
 }
 
 // acquire returns the content of a node for a handle, made if need be. Exactly one
@@ -59,52 +56,19 @@ func (c *contents) release(n *content) {
 	}
 }
 
-// begin makes the content ready for one more handle. A small one is opened when the
-// first read comes to us: the page cache may have it.
+// begin opens the content for the first handle; the others find the way of being open
+// in force.
 func (n *content) begin(ctx context.Context, id blob.ID, size int64) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.known {
-		return nil // the way of being open is in force
+	if n.open != nil {
+		return nil
 	}
-	if size > volume.SmallFile {
-		open, err := n.vol.OpenContent(ctx, id, size)
-		if err != nil {
-			return err
-		}
-		n.open = open
-		n.pass = n.vol.Passthrough() && open.File() != nil
+	open, err := n.vol.OpenContent(ctx, id, size)
+	if err != nil {
+		return err
 	}
-	n.known, n.id, n.size = true, id, size
+	n.open = open
+	n.pass = size > volume.SmallFile && n.vol.Passthrough() && open.File() != nil
 	return nil
-}
-
-// get returns the bytes, opened if need be. They stay open until the last release.
-func (n *content) get(ctx context.Context) (*volume.Content, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.open == nil {
-		open, err := n.vol.OpenContent(ctx, n.id, n.size)
-		if err != nil {
-			return nil, err
-		}
-		n.open = open
-	}
-	return n.open, nil
-}
-
-func (n *content) readAt(ctx context.Context, p []byte, off int64) (int, error) {
-	open, err := n.get(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return open.ReadAt(ctx, p, off)
-}
-
-func (n *content) seek(ctx context.Context, off int64, whence int) (int64, error) {
-	open, err := n.get(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return open.Seek(off, whence)
 }

@@ -15,8 +15,10 @@
 // volume itself changes it tells (notify.go). Only a file that is open for writing
 // is asked for at each stat(2), because the kernel changes it without telling.
 //
-// Virtual names: .versions in every directory (versions.go). They have node ids
-// from 2^63 on, which the door keeps until the kernel forgets them.
+// Virtual names: .versions (versions.go) and .snapshots (snapshots.go) in every
+// directory. They have node ids from 2^63 on, which the door keeps until the kernel
+// forgets them; of the files below .snapshots/NAME it keeps nothing but the moment
+// that they are seen at (snapshots_view.go).
 //
 // Caveats: access times change only by utimensat(2) (as with the noatime mount
 // option). Direct I/O, locks and memory maps are left to the kernel.

@@ -118,3 +118,14 @@ func bothWays(t *testing.T, test func(t *testing.T, d *drive)) {
 	})
 	t.Run("through the daemon", func(t *testing.T) { test(t, newDrive(t, fs.Options{NoPassthrough: true})) })
 }
+
+// eventually waits for what the kernel does in its own time.
+func eventually(ok func() bool) bool {
+	for range 2000 {
+		if ok() {
+			return true
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
+}

@@ -24,7 +24,7 @@ type fileHandle struct {
 
 func (h *fileHandle) readAt(ctx context.Context, p []byte, off int64) (int, error) {
 	if h.sealed != nil {
-		return h.sealed.readAt(ctx, p, off)
+		return h.sealed.open.ReadAt(ctx, p, off)
 	}
 	if h.text != nil {
 		if off >= int64(len(*h.text)) {
@@ -89,12 +89,7 @@ func (d *door) openSealed(ctx context.Context, node uint64, id blob.ID, size int
 	c := d.contents.acquire(d.vol, node)
 	err := c.begin(ctx, id, size)
 	if err == nil {
-		h := &fileHandle{node: node, sealed: c, pass: c.pass}
-		var f *os.File
-		if c.pass {
-			f = c.open.File()
-		}
-		err = d.opened(h, f, out)
+		err = d.opened(&fileHandle{node: node, sealed: c, pass: c.pass}, c.open.File(), out)
 	}
 	if err != nil {
 		d.contents.release(c)
@@ -200,7 +195,7 @@ func (d *door) Lseek(cancel <-chan struct{}, in *fuse.LseekIn, out *fuse.LseekOu
 		err error
 	)
 	if h.sealed != nil {
-		off, err = h.sealed.seek(request(cancel), int64(in.Offset), int(in.Whence))
+		off, err = h.sealed.open.Seek(int64(in.Offset), int(in.Whence))
 	} else {
 		off, err = h.live.Seek(request(cancel), int64(in.Offset), int(in.Whence))
 	}

@@ -84,6 +84,15 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	wantSaved("after small files on a full disk")
+	if !d.plain { // a snapshot waits for what was closed, which cannot be stored
+		err := os.Mkdir(d.path(".snapshots/full"), 0o755)
+		if err != nil {
+			wantErrno(t, "a snapshot on a full disk", err, unix.ENOSPC)
+		}
+		if list := get(os.ReadDir(d.path(".snapshots")))(t); (len(list) == 1) != (err == nil) {
+			t.Errorf("a snapshot on a full disk: %v, and there are %v", err, list)
+		}
+	}
 	if !d.plain {
 		if s := d.status(); s.SafeToUnplug && s.Unsealed > 0 {
 			t.Errorf("status: %+v", s)
@@ -96,6 +105,14 @@ func TestFullDisk(t *testing.T) {
 	}
 	d.sync()
 	wantSaved("when there is room again")
+	if !d.plain {
+		d.snap("room")
+		for name, want := range saved {
+			if got, err := hashFile(d.path(".snapshots/room", name)); err != nil || got != want {
+				t.Errorf("in the snapshot %s is %.12s, %v, want %.12s", name, got, err, want)
+			}
+		}
+	}
 	d.check()
 	d.remount()
 	wantSaved("after remount")

@@ -37,7 +37,7 @@ func TestSnapshotsOfRandomWork(t *testing.T) {
 				{"when all were taken", func() {}},
 				{"after a remount", d.remount},
 				{"without the cache", func() { d.evict(); dropCaches() }},
-				{"when half of them were dropped", func() { taken = dropHalf(t, d, taken, w.rng) }},
+				{"when half of them were dropped and collected", func() { taken = dropHalf(t, d, taken, w.rng) }},
 			} {
 				prepare.do()
 				for k := range taken {
@@ -62,6 +62,9 @@ func dropHalf(t *testing.T, d *drive, taken []snapTaken, rng *rand.Rand) (kept [
 		}
 		must(t, unix.Rmdir(d.path(".snapshots", taken[k].name)))
 	}
+	d.must(d.rdfs("gc", d.mnt))
+	d.evict()
+	dropCaches()
 	return kept
 }
 
