@@ -67,6 +67,8 @@ type boltEngine struct {
 	lap    uint64    // of the log, as bbolt knows it; 0: there never was one
 	lost   error     // a commit ended in an unknown state
 
+	closed chan struct{} // closed by Close, with commit held
+
 	// broken is set after bbolt panicked. Its locks may be held for ever then,
 	// so nothing may be called that takes one.
 	broken atomic.Pointer[error]
@@ -102,7 +104,7 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
-	e := &boltEngine{path: path, o: o, logger: o.Logger, logged: &table{}, reserve: reserve{path: path + ".reserve", size: o.Reserve}}
+	e := &boltEngine{path: path, o: o, logger: o.Logger, logged: &table{}, closed: make(chan struct{}), reserve: reserve{path: path + ".reserve", size: o.Reserve}}
 	if o.mapSize == 0 {
 		o.mapSize = mapMax
 		var limit unix.Rlimit
@@ -130,6 +132,7 @@ func OpenBolt(path string, o BoltOptions) (Engine, error) {
 	if err := e.reserve.fill(); err != nil {
 		e.logger.Warn("no room held back for a full disk", "store", path, "err", err)
 	}
+	go e.releaser()
 	return e, nil
 }
 
@@ -232,6 +235,13 @@ func (e *boltEngine) CopyTo(w io.Writer) (err error) {
 // Close leaves the reserve behind for the next start.
 func (e *boltEngine) Close() error {
 	e.closeLog()
+	e.commit.Lock()
+	select {
+	case <-e.closed:
+	default:
+		close(e.closed)
+	}
+	e.commit.Unlock()
 	if e.isBroken() != nil {
 		return letGo(e.file)
 	}

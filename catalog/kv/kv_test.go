@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -428,3 +430,65 @@ func checkClean(t testing.TB, e Engine) {
 }
 
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// A walk through the whole file leaves it in memory that counts as the process's.
+func TestReleaseGivesPagesBackAndReadersGoOn(t *testing.T) {
+	e := mustOpenBolt(t, filepath.Join(t.TempDir(), "catalog.db")).(*boltEngine)
+	db := mustOpen(t, e, Options{})
+	const n = 60_000
+	for i := 0; i < n; i += 1000 {
+		mustUpdate(t, db, func(tx *Tx) {
+			for j := range 1000 {
+				tx.Put(key(2, fmt.Sprintf("%08d", i+j)), make([]byte, 200))
+			}
+		})
+	}
+	mustSync(t, db)
+	mapped := func() (kib int) {
+		b, err := os.ReadFile("/proc/self/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(b), "RssFile:")
+		fmt.Sscan(rest, &kib)
+		return kib
+	}
+	stop := make(chan struct{})
+	done := make(chan error, 1)
+	go func() { // pages may go at any moment
+		for {
+			select {
+			case <-stop:
+				done <- nil
+				return
+			default:
+			}
+			if err := db.View(func(tx *Tx) error {
+				found := 0
+				tx.Ascend([]byte{2}, nil, func(k, v []byte) bool { found++; return true })
+				if found != n {
+					return fmt.Errorf("%d rows, want %d", found, n)
+				}
+				return nil
+			}); err != nil {
+				done <- err
+				return
+			}
+		}
+	}()
+	for range 500 {
+		e.release()
+		runtime.Gosched()
+	}
+	close(stop)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	walked := mapped()
+	e.release()
+	if left := mapped(); left > walked-5<<10 {
+		t.Errorf("%d KiB of files are in memory, %d after release", walked, left)
+	}
+	mustClose(t, db)
+	e.release() // does nothing any more
+}
