@@ -78,6 +78,7 @@ func (v *Volume) Trash(ctx context.Context, r TrashRequest) (res TrashResult, er
 	err = v.cat.View(func(tx *catalog.Tx) error {
 		for k := range items {
 			if t, ok := items[k].describe(tx); ok {
+				t.Until = v.keptUntil(&items[k], t.Deleted)
 				res.Items = append(res.Items, t)
 			}
 		}
@@ -114,6 +115,20 @@ func (x *trashItem) describe(tx *catalog.Tx) (t Trashed, ok bool) {
 		t.UID, t.User = &x.taken.By, UserName(x.taken.By)
 	}
 	return t, true
+}
+
+// keptUntil returns until when at least what was deleted stays: a file as long as its
+// versions do, everything else as long as every moment can be read.
+func (v *Volume) keptUntil(x *trashItem, deleted time.Time) (t time.Time) {
+	keep := &v.o.GC.Versions
+	if x.node.IsRegular() && (!keep.Limited || keep.Last > 0) {
+		return t
+	}
+	t = deleted.Add(v.o.GC.TimeTravel)
+	if saved := x.node.Mtime.Time().Add(keep.Within); x.node.IsRegular() && saved.After(t) {
+		t = saved
+	}
+	return t
 }
 
 // typeName returns a word for the type bits of a mode.

@@ -266,3 +266,64 @@ func TestTrashAndUndeleteOfManyNames(t *testing.T) {
 		t.Errorf("got %v, want %d", res.Count, many+1)
 	}
 }
+
+func TestUndeleteOfWhatGarbageCollectionKept(t *testing.T) {
+	r := newRig(t)
+	r.mkdir("d")
+	r.write("d/a", "1")
+	r.setxattr("d/a", "user.k", "v")
+	r.write("f", "2")
+	r.muchLater()
+	made := r.clock.now()
+	r.removeAll("d")
+	r.unlink("f")
+	r.muchLater()
+	res, err := r.v.Trash(bg(t), TrashRequest{})
+	if err != nil || len(res.Items) != 2 {
+		t.Fatalf("got %+v, %v", res, err)
+	}
+	for _, x := range res.Items {
+		if want := x.Type == "file"; x.Until.IsZero() != want {
+			t.Errorf("%s is kept until %v", x.Path, x.Until)
+		}
+	}
+	r.later()
+	r.gc()
+	if _, err := r.v.Epoch(Moment{Time: made.Add(-time.Second)}); !errors.Is(err, ErrForgotten) {
+		t.Fatalf("nothing was forgotten: %v", err)
+	}
+	r.undelete("f")
+	r.undelete("d")
+	if r.read("f") != "2" || r.read("d/a") != "1" {
+		t.Errorf("f holds %q, d/a %q", r.read("f"), r.read("d/a"))
+	}
+	if val, err := r.v.Getxattr(r.attr("d/a").Ino, "user.k"); string(val) != "v" {
+		t.Errorf("user.k is %q, %v", val, err)
+	}
+}
+
+func TestDiffAndRestoreOfSnapshotsWhoseFeedIsForgotten(t *testing.T) {
+	r := newRig(t)
+	r.mkdir("d")
+	r.write("d/a", "1")
+	r.write("d/b", "1")
+	r.write("gone", "1")
+	info := r.snapshot("A")
+	want := r.shape(catalog.Epoch(info.Epoch), "")
+	r.write("d/a", "22")
+	r.write("passing", "x")
+	r.commit()
+	r.unlink("passing")
+	r.rename("d/b", "b")
+	r.unlink("gone")
+	r.sync()
+	r.snapshot("B")
+	diff := []string{"renamed d/b b", "modified d/a 1->2", "removed gone"}
+	r.wantDiff("A", "B", "", diff...)
+	r.later()
+	r.gc()
+	r.wantDiff("A", "B", "", diff...)
+	r.wantDiff("A", "live", "", diff...)
+	r.restoreTree("", "A")
+	r.wantShape(r.now(""), want)
+}

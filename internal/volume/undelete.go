@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -56,20 +55,22 @@ func (v *Volume) Undelete(ctx context.Context, r UndeleteRequest, progress func(
 			return v.removedFrom(ctx, then.Ino, since, yield)
 		}
 	}
-	then, err := v.beforeDeath(&x.taken)
-	if err != nil {
-		return res, err
-	}
+	then := v.beforeDeath(&x)
 	return v.bringBack(ctx, x.taken.Died-1, &then, to, rs)
 }
 
-// beforeDeath returns what a name meant just before it was taken away.
-func (v *Volume) beforeDeath(x *catalog.Taken) (a Attr, err error) {
-	a, err = v.Past(x.Died - 1).Getattr(x.Ino)
-	if errors.Is(err, catalog.ErrForgotten) {
-		err = fmt.Errorf("%s %w", x.Name, catalog.ErrForgotten)
+// beforeDeath returns what a name meant just before it was taken away. That is known
+// of a deleted file also when the rest of the tree of that time is forgotten.
+func (v *Volume) beforeDeath(x *trashItem) Attr {
+	row := x.node
+	if row.IsRegular() && row.Gen != 0 {
+		v.cat.View(func(tx *catalog.Tx) error {
+			b := bytesThen(&row, sealedAfter(tx, row.File, x.taken.Died-1), lastSealed(tx, &row))
+			b.apply(&row)
+			return nil
+		})
 	}
-	return a, err
+	return attr(x.taken.Ino, &row)
 }
 
 // removedSince returns the first epoch of the removals that a deleted directory went
@@ -154,27 +155,24 @@ func (v *Volume) eachTaken(ctx context.Context, dir catalog.Inode, yield func(tr
 // removedFrom yields what was deleted from a directory in an epoch or later, the last of
 // each name, with what it was just before.
 func (v *Volume) removedFrom(ctx context.Context, dir catalog.Inode, since catalog.Epoch, yield func(string, *Attr, catalog.Epoch) error) error {
-	var last *catalog.Taken // of its name, so far
+	var last *trashItem // of its name, so far
 	give := func() error {
 		if last == nil {
 			return nil
 		}
-		then, err := v.beforeDeath(last)
-		if err != nil {
-			return err
-		}
-		return yield(last.Name, &then, last.Died-1)
+		then := v.beforeDeath(last)
+		return yield(last.taken.Name, &then, last.taken.Died-1)
 	}
 	err := v.eachTaken(ctx, dir, func(x trashItem) error {
 		if x.taken.Died < since {
 			return nil
 		}
-		if last != nil && last.Name != x.taken.Name {
+		if last != nil && last.taken.Name != x.taken.Name {
 			if err := give(); err != nil {
 				return err
 			}
 		}
-		last = &x.taken
+		last = &x
 		return nil
 	})
 	if err != nil {
