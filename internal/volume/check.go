@@ -140,11 +140,13 @@ func (c *checker) history(tx *catalog.Tx, i catalog.Inode, row *catalog.Node) {
 		}
 		c.find("error", c.path(tx, i), "its history is that of "+other+", too", fixHistory)
 	}
-	if row.Gen != 0 || row.Content.IsZero() {
+	switch {
+	case row.Gen != 0, row.Content.IsZero():
 		return
-	}
-	if _, waiting := placeOf(tx, row.File, 0, 1); waiting {
-		return // it is numbered when the saves before it are sealed
+	case row.Keep != catalog.KeepData: // it has no versions, but those from when it was data
+		return
+	case anyWaits(tx, row.File): // it is numbered when the saves before it are sealed
+		return
 	}
 	last := tx.LastSeq(row.File, row.Seq)
 	if ver, err := tx.Version(row.File, last); err != nil || last != row.Seq || ver.Content != row.Content {

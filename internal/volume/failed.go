@@ -18,6 +18,9 @@ import (
 // empty file DRAFT.failed, which is durable before a group commit goes on without the
 // draft: so the rows of other files are committed, and no row tells of bytes that tore.
 
+// errPoisoned: what the file holds is not all on the disk, and is not stored.
+var errPoisoned = errors.New("not safe")
+
 // failedEnding is what the name of a poisoned draft's mark ends in.
 const failedEnding = ".failed"
 
@@ -28,7 +31,7 @@ func (d *draftDir) fail(path string, why error) error {
 		d.failed = make(map[string]error)
 	}
 	if d.failed[path] == nil {
-		d.failed[path] = fmt.Errorf("fsync draft %s: %w: what was written since the last fsync may be lost; save it again under another name", path, why)
+		d.failed[path] = fmt.Errorf("%w: fsync draft %s: %w: what was written since the last fsync may be lost; save it again under another name", errPoisoned, path, why)
 	}
 	d.mu.Unlock()
 	if err := disk.WriteFile(disk.OS, path+failedEnding, strings.NewReader(""), 0o600); err != nil {
@@ -44,7 +47,7 @@ func (d *draftDir) failedBefore(path string) {
 	if d.failed == nil {
 		d.failed = make(map[string]error)
 	}
-	d.failed[path] = fmt.Errorf("draft %s could not be written to the disk in an earlier run: %w: restore an earlier version, or save it again", path, unix.EIO)
+	d.failed[path] = fmt.Errorf("%w: draft %s could not be written to the disk in an earlier run: %w: restore an earlier version, or save it again", errPoisoned, path, unix.EIO)
 }
 
 // failure returns why a draft is poisoned, or nil.

@@ -40,14 +40,16 @@ func TestDraftThatTheGroupCommitCannotSyncIsPoisonedAlone(t *testing.T) {
 				r.write(fmt.Sprint("other ", k), "whole")
 			}
 			r.commit() // of all the others
-			if err := r.v.Sync(bg(t), "f", nil); !errors.Is(err, syscall.EIO) {
-				t.Errorf("sync of the file: %v", err)
+			for _, p := range []string{"f", ""} {
+				if err := r.v.Sync(bg(t), p, nil); !errors.Is(err, syscall.EIO) {
+					t.Errorf("sync of %q: %v", p, err)
+				}
 			}
 			for k := range files {
-				if err := r.v.Sync(bg(t), fmt.Sprint("other ", k), nil); err != nil {
-					t.Errorf("sync of another: %v", err)
-				}
 				r.wantHistory(fmt.Sprint("other ", k), "whole")
+			}
+			if _, err := r.v.TakeSnapshot(bg(t), SnapshotRequest{Name: "moment"}); err != nil {
+				t.Errorf("snapshot: %v", err)
 			}
 			poisoned := func(when string) {
 				t.Helper()

@@ -77,7 +77,8 @@ func (v *Volume) waiting(f catalog.FileID) map[draftKey]bool {
 	return drafts
 }
 
-// await hurries jobs and waits until each has ended or failed.
+// await hurries jobs and waits until each has ended, or one has failed. Poisoned drafts
+// fail for ever: the others do not suffer for it, and errPoisoned tells of them at the end.
 func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func(Progress)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,6 +93,7 @@ func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func
 	}
 	s.changed.Broadcast()
 	total := len(waiting)
+	var poisoned error
 	for {
 		var failed error
 		for j, tries := range waiting {
@@ -100,6 +102,9 @@ func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func
 				delete(waiting, j)
 			case j.mapped:
 				delete(waiting, j) // still in use, as if it were open
+			case j.tries > tries && errors.Is(j.err, errPoisoned):
+				delete(waiting, j)
+				poisoned = fmt.Errorf("seal %s: %w", j.path, j.err)
 			case j.tries > tries:
 				failed = fmt.Errorf("seal %s: %w", j.path, j.err)
 			}
@@ -111,7 +116,7 @@ func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func
 		}
 		switch {
 		case len(waiting) == 0:
-			return nil
+			return poisoned
 		case failed != nil:
 			return failed
 		case ctx.Err() != nil:

@@ -242,7 +242,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 				return res, fmt.Errorf("%s: %w", res.Path, err)
 			}
 		}
-		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil && v.drafts.failure(v.drafts.path(target.Ino, target.Gen)) == nil {
+		if err := v.sealer.flush(ctx, target.Ino, nil); err != nil && !errors.Is(err, errPoisoned) {
 			return res, err
 		}
 		if target, err = v.Lookup(dir, name); err != nil {

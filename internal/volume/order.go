@@ -21,17 +21,21 @@ func queueSave(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen uint32) {
 	tx.PutSave(&catalog.Save{File: f, Order: uint64(tx.NewInode()), Inode: i, Gen: gen})
 }
 
-// placeOf returns the place of a draft among the saves of f that wait, 0 if it has
-// none, and whether any save waits.
-func placeOf(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen uint32) (order uint64, any bool) {
+// placeOf returns the place of a draft among the saves of f that wait, 0 if it has none.
+func placeOf(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen uint32) (order uint64) {
 	tx.Saves(f, func(s *catalog.Save) bool {
-		any = true
 		if s.Inode == i && s.Gen == gen {
 			order = s.Order
 		}
 		return order == 0
 	})
-	return order, any
+	return order
+}
+
+// anyWaits reports whether a save of f waits.
+func anyWaits(tx *catalog.Tx, f catalog.FileID) (any bool) {
+	tx.Saves(f, func(*catalog.Save) bool { any = true; return false })
+	return any
 }
 
 // sealedSave returns the version that the sealed bytes of a draft are of a file, but
@@ -55,16 +59,14 @@ func (v *Volume) record(tx *catalog.Tx, ver catalog.Version, hint catalog.Seq) c
 
 // recordAt does so for the draft of a node, which may have its place already.
 func (v *Volume) recordAt(tx *catalog.Tx, ver catalog.Version, hint catalog.Seq, i catalog.Inode, gen uint32) catalog.Seq {
-	order, waiting := uint64(0), false
-	if i != 0 {
-		order, waiting = placeOf(tx, ver.File, i, gen)
-	} else {
-		_, waiting = placeOf(tx, ver.File, 0, 1)
-	}
-	switch {
-	case !waiting:
+	if !anyWaits(tx, ver.File) {
 		return number(tx, ver, hint)
-	case order == 0:
+	}
+	order := uint64(0)
+	if i != 0 {
+		order = placeOf(tx, ver.File, i, gen)
+	}
+	if order == 0 {
 		order = uint64(tx.NewInode())
 	}
 	tx.PutSave(&catalog.Save{File: ver.File, Order: order, Version: ver})
@@ -130,7 +132,7 @@ func dropSaves(tx *catalog.Tx, d *catalog.Draft) {
 	}
 	for _, f := range files {
 		for {
-			order, _ := placeOf(tx, f, d.Inode, d.Gen)
+			order := placeOf(tx, f, d.Inode, d.Gen)
 			if order == 0 {
 				break
 			}
@@ -152,7 +154,7 @@ func deleteDraft(tx *catalog.Tx, i catalog.Inode, gen uint32) {
 // moveSaves gives the places of a draft to another generation of it.
 func moveSaves(tx *catalog.Tx, f catalog.FileID, i catalog.Inode, gen, to uint32) {
 	for {
-		order, _ := placeOf(tx, f, i, gen)
+		order := placeOf(tx, f, i, gen)
 		if order == 0 {
 			return
 		}

@@ -93,7 +93,7 @@ func (v *Volume) takeSnapshot(ctx context.Context, r SnapshotRequest, kind snaps
 		}
 	}
 	v.awaitReleases(ctx)
-	if err := v.sealer.flush(ctx, 0, nil); err != nil {
+	if err := v.sealer.flush(ctx, 0, nil); err != nil && !errors.Is(err, errPoisoned) { // such a file is as if it were open
 		return info, fmt.Errorf("snapshot: what was saved before could not be stored, so none was taken: %w", err)
 	}
 	s := catalog.Snapshot{Name: r.Name, UID: r.UID, Pinned: r.Pinned, Message: r.Message, Tags: r.Tags}
