@@ -215,7 +215,7 @@ func (r *restorer) bytes(ctx context.Context, dir catalog.Inode, name string, no
 	if err := r.v.sealOpen(now.Ino); err != nil {
 		return 0, err
 	}
-	if err := r.v.sealer.flush(ctx, now.Ino, nil); err != nil && r.v.drafts.failure(r.v.drafts.path(now.Ino, now.Gen)) == nil {
+	if err := r.v.sealer.flush(ctx, now.Ino, nil); err != nil && !errors.Is(err, errPoisoned) {
 		return 0, err
 	}
 	target, err := r.v.Lookup(dir, name)

@@ -125,7 +125,7 @@ func (v *Volume) RestoreTree(ctx context.Context, r TreeRequest, progress func(P
 // storeFirst makes versions of what is there now, before something takes its place, and
 // of what was saved last before it was deleted.
 func (v *Volume) storeFirst(ctx context.Context, dry bool, progress func(Progress)) error {
-	if err := v.sealer.flush(ctx, 0, progress); err != nil && !dry {
+	if err := v.sealer.flush(ctx, 0, progress); err != nil && !dry && !errors.Is(err, errPoisoned) {
 		return fmt.Errorf("what was saved last could not be stored, so nothing was restored: %w", err)
 	}
 	return nil
