@@ -39,7 +39,8 @@ func (b *Bed) Versions(ctx context.Context, n int) ([]Figure, error) {
 		return nil, fmt.Errorf("bench: list versions: %w", err)
 	}
 	figures := []Figure{
-		{Name: "versions made", Value: float64(len(listed)), Unit: "", AtLeast: float64(n)},
+		// close(2) does not wait for the drive to hear of it: on a busy machine `rdfs sync` may be there first.
+		{Name: "versions made", Value: float64(len(listed)), Unit: "", AtLeast: 0.98 * float64(n)},
 		{Name: "save and `rdfs sync`", Value: float64(n) / took.Seconds(), Unit: "1/s"},
 	}
 	for _, op := range []struct {
@@ -55,18 +56,19 @@ func (b *Bed) Versions(ctx context.Context, n int) ([]Figure, error) {
 			return os.Rename(name+".aside", name)
 		}},
 	} {
-		// Interleaved, like everything here: ratios within a round.
+		// Interleaved, and each of them first in turn, like everything here: ratios within a round.
 		var ratios []float64
-		for range 5 {
-			a, err := timeEach(old, op.do)
-			if err != nil {
-				return figures, err
+		for round := range 10 {
+			took := map[string]time.Duration{}
+			for i := range 2 {
+				name := []string{old, fresh}[(round+i)%2]
+				d, err := timeEach(name, op.do)
+				if err != nil {
+					return figures, err
+				}
+				took[name] = d
 			}
-			c, err := timeEach(fresh, op.do)
-			if err != nil {
-				return figures, err
-			}
-			ratios = append(ratios, a.Seconds()/c.Seconds())
+			ratios = append(ratios, took[old].Seconds()/took[fresh].Seconds())
 			if err := b.drive.sync(); err != nil {
 				return figures, fmt.Errorf("bench: %w", err)
 			}
