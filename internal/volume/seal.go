@@ -35,9 +35,7 @@ func (s *sealer) start(workers int) {
 		s.wg.Add(1)
 		go func() {
 			defer s.wg.Done()
-			// Sealing gives way to the programs: its threads run at a lower priority.
-			runtime.LockOSThread()
-			unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), 5)
+			runtime.LockOSThread() // whose priority is ours
 			s.work()
 		}()
 	}
@@ -53,13 +51,31 @@ func (s *sealer) stop() {
 }
 
 func (s *sealer) work() {
+	prio := 0
 	for {
 		jobs := s.take()
 		if jobs == nil {
 			return
 		}
+		if p := s.priority(); p != prio {
+			// To go back takes a privilege. Without it sealing stays behind the programs.
+			if unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), p) == nil {
+				prio = p
+			}
+		}
 		s.run(jobs)
 	}
+}
+
+// priority returns the nice value that sealing should have: it gives way to the
+// programs, until so much waits that they will soon have to wait for it.
+func (s *sealer) priority() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.jobs) > maxUnsealed/2 || s.bytes > maxUnsealedBytes/2 {
+		return 0
+	}
+	return 5
 }
 
 // take waits for jobs that are ready and returns a batch of them, nil when the
