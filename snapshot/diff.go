@@ -172,11 +172,11 @@ func (d *differ) compare(ctx context.Context) error {
 			return err
 		}
 		err := d.c.View(func(tx *catalog.Tx) error {
-			for _, i := range part {
-				if n, err := tx.At(d.a).Node(i); err == nil {
+			for _, i := range part { // what is no data is not shown in snapshots
+				if n, err := tx.At(d.a).Node(i); err == nil && n.Keep == catalog.KeepData {
 					d.put(side{i, n}, func(p *pair) *side { return &p.was })
 				}
-				if n, err := tx.At(d.b).Node(i); err == nil {
+				if n, err := tx.At(d.b).Node(i); err == nil && n.Keep == catalog.KeepData {
 					d.put(side{i, n}, func(p *pair) *side { return &p.is })
 				}
 			}

@@ -111,7 +111,7 @@ func (v *Volume) makeInbox(tx *catalog.Tx) (box catalog.Inode, err error) {
 		}
 		i := tx.NewInode()
 		row := newNode(&p, catalog.TypeDir|perm, Caller{UID: p.UID, GID: p.GID}, now)
-		row.File, row.Nlink, row.Parent = catalog.FileID(i), 2, dir
+		row.File, row.Nlink, row.Parent, row.Keep = catalog.FileID(i), 2, dir, catalog.KeepLocal
 		p.Nlink++
 		tx.PutNode(i, &row)
 		tx.PutNode(dir, &p)

@@ -532,3 +532,27 @@ func TestWhatIsNoDataIsNotInTheTrash(t *testing.T) {
 		t.Errorf("got %+v, %v", res.Items, err)
 	}
 }
+
+func TestWhatIsNoDataIsNoDifferenceBetweenSnapshots(t *testing.T) {
+	r := newRig(t, enforced(t, naming.Enforce), func(o *Options) { o.StagedFor = time.Hour })
+	in := r.session()
+	r.write(in+"eeg.csv", "1")
+	r.sync()
+	r.snapshot("a")
+	r.write(in+".DS_Store", "junk")
+	r.write(in+"old.csv.tmp", "3")
+	r.mkdir(in + "__pycache__")
+	r.clock.advance(2 * time.Hour)
+	if err := r.v.sweepStaged(); err != nil {
+		t.Fatal(err)
+	}
+	r.write(in+"mri.csv.tmp", "2")
+	r.write(in+"meg.csv", "4")
+	r.sync()
+	r.snapshot("b")
+	r.wantDiff("a", "b", "", "added "+in+"meg.csv")
+	r.rename(in+"mri.csv.tmp", in+"mri.csv")
+	r.sync()
+	r.snapshot("c")
+	r.wantDiff("b", "c", "", "added "+in+"mri.csv")
+}
