@@ -3,6 +3,7 @@ package naming
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -59,6 +60,31 @@ func (s *Scheme) Parse(path string) (Match, error) {
 		}
 	}
 	return Match{}, ErrNoMatch
+}
+
+// HasField reports whether any path can have a value of a field.
+func (s *Scheme) HasField(name string) bool {
+	return slices.ContainsFunc(s.variants, func(v *variant) bool { return v.has(name) })
+}
+
+// Values returns the values that the fields have in a path: of a file's, or when it has no form of
+// its own (in a free subtree, a bundle, a directory) those of the way to it.
+func (s *Scheme) Values(path string, kind Kind) map[string]string {
+	if kind != Folder {
+		if m, err := s.Parse(path); err == nil {
+			return m.Values
+		}
+		i := strings.LastIndexByte(path, '/')
+		if i < 0 {
+			return nil
+		}
+		path = path[:i]
+	}
+	d := s.Root()
+	for _, name := range strings.Split(path, "/") {
+		d = d.Enter(name)
+	}
+	return d.Values()
 }
 
 // match returns the rule whose last segment is the directory itself.

@@ -225,6 +225,27 @@ func (v *Volume) NamingWords() string {
 	return v.o.Naming.Words(v.o.NamingTitle)
 }
 
+// pathField returns the value of the field of an attribute user.FIELD that the path of a
+// node has.
+func (v *Volume) pathField(i catalog.Inode, key string) (value string, ok bool) {
+	field, ok := strings.CutPrefix(key, userAttrs)
+	if s := v.names.scheme; !ok || s == nil || !s.HasField(field) {
+		return "", false
+	}
+	v.cat.View(func(tx *catalog.Tx) error {
+		path, err := tx.Path(i)
+		if err != nil {
+			return err
+		}
+		row, err := tx.Node(i)
+		if err == nil && path != "" {
+			value = v.names.scheme.Values(path, kindOf(row.Mode))[field]
+		}
+		return err
+	})
+	return value, value != ""
+}
+
 // namingAttr answers user.rdfs.naming.rule: the rule that a file follows, or what may
 // be made in a directory.
 func (v *Volume) namingAttr(i catalog.Inode) (value string) {

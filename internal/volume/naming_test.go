@@ -556,3 +556,40 @@ func TestWhatIsNoDataIsNoDifferenceBetweenSnapshots(t *testing.T) {
 	r.snapshot("c")
 	r.wantDiff("b", "c", "", "added "+in+"mri.csv")
 }
+
+func TestFieldsOfThePathAreAttributes(t *testing.T) {
+	r := newRig(t, enforced(t, naming.Enforce))
+	in := r.session()
+	r.write(in+"eeg_run-02.nii.gz", "x")
+	r.mkdir("EXP0042/code")
+	r.write("EXP0042/code/fit.py", "x")
+	for _, tt := range []struct{ path, attr, want string }{
+		{in + "eeg_run-02.nii.gz", "user.experiment_id", "EXP0042"},
+		{in + "eeg_run-02.nii.gz", "user.run", "02"},
+		{in + "eeg_run-02.nii.gz", "user.extension", "nii.gz"},
+		{"EXP0042/sub-01", "user.subject_id", "sub-01"},
+		{"EXP0042/code/fit.py", "user.experiment_id", "EXP0042"},
+	} {
+		if got := r.xattr(tt.path, tt.attr); got != tt.want {
+			t.Errorf("%s of %s: %q, want %q", tt.attr, tt.path, got, tt.want)
+		}
+	}
+	file := r.attr(in + "eeg_run-02.nii.gz").Ino
+	if err := r.v.Setxattr(file, "user.run", []byte("03"), 0, ada); !errors.Is(err, ErrPerm) {
+		t.Errorf("another value: %v", err)
+	}
+	if err := r.v.Setxattr(file, "user.run", []byte("02"), 0, ada); err != nil {
+		t.Errorf("the same value: %v", err)
+	}
+	if err := r.v.Removexattr(file, "user.run", ada); !errors.Is(err, ErrPerm) {
+		t.Errorf("remove: %v", err)
+	}
+	if names, err := r.v.Listxattr(file); err != nil || len(names) != 0 {
+		t.Errorf("listed: %v, %v", names, err)
+	}
+	// A field that this path does not have is free for people.
+	r.setxattr("EXP0042/code/fit.py", "user.run", "7")
+	if got := r.xattr("EXP0042/code/fit.py", "user.run"); got != "7" {
+		t.Errorf("a field of other paths: %q", got)
+	}
+}

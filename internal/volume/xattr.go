@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -47,6 +48,9 @@ func (v *Volume) Getxattr(i catalog.Inode, name string) ([]byte, error) {
 	}
 	if strings.HasPrefix(key, computed) {
 		return v.computedAttr(i, key[len(computed):])
+	}
+	if value, ok := v.pathField(i, key); ok {
+		return []byte(value), nil
 	}
 	var val []byte
 	err = v.cat.View(func(tx *catalog.Tx) error {
@@ -107,6 +111,12 @@ func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int,
 	case len(value) > maxAttrValue:
 		return ErrTooBig
 	}
+	if is, ok := v.pathField(i, key); ok {
+		if is == string(value) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s is %q by the path", ErrPerm, name, is)
+	}
 	if err := v.checkValue(i, key, value, who); err != nil {
 		return err
 	}
@@ -146,6 +156,9 @@ func (v *Volume) Removexattr(i catalog.Inode, name string, who Caller) error {
 	case err != nil:
 		return err
 	case strings.HasPrefix(key, computed):
+		return ErrPerm
+	}
+	if _, ok := v.pathField(i, key); ok {
 		return ErrPerm
 	}
 	if o := v.orphanOf(i); o != nil {
