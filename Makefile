@@ -10,7 +10,7 @@ DESTDIR ?=
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 SOAK    ?= 1h
 
-.PHONY: help build mount umount test race lint bench million soak crash install uninstall clean
+.PHONY: help build mount umount test long race lint bench million soak crash install uninstall clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -29,6 +29,10 @@ test: ## install what the tests need, and run all tests
 	@scripts/deps.sh
 	@scripts/s3-server.sh >/dev/null
 	$(GO) test -timeout 45m ./...
+
+long: ## tests that need a server of others: snapshots through Samba (root)
+	@scripts/deps.sh fuse3 samba samba-vfs-modules smbclient
+	$(GO) test -count=1 -tags long -timeout 10m -run Samba ./internal/drivetest
 
 race: ## the tests with the race detector (needs a C compiler)
 	@scripts/deps.sh
