@@ -23,7 +23,7 @@ func (v *Volume) Check(ctx context.Context, data bool, progress func(Progress)) 
 		progress = func(Progress) {}
 	}
 	c := &checker{v: v, ctx: ctx, progress: progress, data: data}
-	for _, phase := range []func() error{c.engine, c.nodes, c.names, c.versions, c.saves, c.contents, c.chunks, c.drafts, c.packs, c.cached} {
+	for _, phase := range []func() error{c.engine, c.nodes, c.names, c.versions, c.past, c.saves, c.contents, c.chunks, c.drafts, c.packs, c.cached} {
 		if err := phase(); err != nil {
 			return c.r, err
 		}
@@ -368,7 +368,15 @@ func (c *checker) packs() error {
 				if errors.Is(err, pack.ErrVersion) {
 					fix = fixNewer
 				}
-				c.find("error", pack.Key(p.ID), err.Error(), fix)
+				gone := false // it may have been collected since the row was read
+				c.v.cat.View(func(tx *catalog.Tx) error {
+					_, err := tx.Pack(p.ID)
+					gone = errors.Is(err, catalog.ErrNotExist)
+					return nil
+				})
+				if !gone {
+					c.find("error", pack.Key(p.ID), err.Error(), fix)
+				}
 			}
 			c.r.Packs++
 		}

@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,11 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
+
+// catalogKey is the key of a row that a number names.
+func catalogKey(table byte, n uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte{table}, n)
+}
 
 func TestCheckFindsWhatIsBroken(t *testing.T) {
 	for _, c := range []struct {
@@ -83,6 +89,25 @@ func TestCheckFindsWhatIsBroken(t *testing.T) {
 				tx.PutNode(i, &row)
 			})
 		}, "/small"},
+		{"the content of a node in the past is unknown", false, func(r *rig, _ []string) {
+			i := r.attr("small").Ino
+			r.update(func(tx *catalog.Tx) {
+				row, _ := tx.Node(i)
+				row.Content = blob.Sum([]byte("never stored"))
+				tx.PutNode(i, &row)
+			})
+			r.commit()
+			r.update(func(tx *catalog.Tx) {
+				row, _ := tx.Node(i)
+				ver, _ := tx.Version(row.File, row.Seq)
+				row.Content = ver.Content
+				tx.PutNode(i, &row)
+			})
+		}, "inode"},
+		{"the epoch of a snapshot is gone", false, func(r *rig, _ []string) {
+			s := r.snapshot("s")
+			r.update(func(tx *catalog.Tx) { tx.Forget([][]byte{catalogKey('e', s.Epoch)}) })
+		}, "snapshot s"},
 		{"the content of a version is unknown", false, func(r *rig, _ []string) {
 			r.update(func(tx *catalog.Tx) {
 				row := r.attr2(tx, "small")

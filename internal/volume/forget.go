@@ -235,7 +235,7 @@ func versionKey(f catalog.FileID, s catalog.Seq) uint64 {
 
 func (g *collector) neededVersions() (*neededVersions, error) {
 	n := new(neededVersions)
-	err := g.eachNode(func(row *catalog.Node) {
+	err := g.eachNode(&g.keeping, func(row *catalog.Node) {
 		n.shown.add(versionKey(row.File, row.Seq))
 		n.files.add(uint64(row.File) << 1)
 	}, func(tx *catalog.Tx, row *catalog.PastNode) {
@@ -259,9 +259,9 @@ func (g *collector) recoverable(tx *catalog.Tx, died catalog.Epoch) bool {
 	return forever || err == nil && g.start-when <= catalog.Time(keep)
 }
 
-// eachNode calls live for the nodes of the tree, and past for those that are kept of
-// the past.
-func (g *collector) eachNode(live func(*catalog.Node), past func(*catalog.Tx, *catalog.PastNode)) error {
+// eachNode calls live for the nodes of the tree, and past for those that k keeps of the
+// past.
+func (g *collector) eachNode(k *catalog.Keeping, live func(*catalog.Node), past func(*catalog.Tx, *catalog.PastNode)) error {
 	done := int64(0)
 	for from := catalog.Inode(0); ; {
 		n := 0
@@ -287,7 +287,7 @@ func (g *collector) eachNode(live func(*catalog.Node), past func(*catalog.Tx, *c
 	}
 	for from, first := []byte(nil), true; first || from != nil; first = false {
 		err := g.v.cat.View(func(tx *catalog.Tx) (err error) {
-			from, err = tx.PastNodes(&g.keeping, from, forgetLook, func(row *catalog.PastNode) { past(tx, row) })
+			from, err = tx.PastNodes(k, from, forgetLook, func(row *catalog.PastNode) { past(tx, row) })
 			return err
 		})
 		if err == nil {

@@ -112,7 +112,11 @@ func (p *pins) has(id blob.ID) bool {
 // mark finds the contents that something refers to: the live tree, what is kept of the
 // past, the versions, saves that wait to become versions, and open files without a name.
 func (g *collector) mark() error {
-	err := g.eachNode(func(row *catalog.Node) {
+	kept := &g.keeping
+	if !g.dry {
+		kept = new(catalog.Keeping) // all that is there now
+	}
+	err := g.eachNode(kept, func(row *catalog.Node) {
 		if !row.Content.IsZero() {
 			g.contents.add(key(row.Content, true))
 		}
