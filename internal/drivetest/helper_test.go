@@ -31,6 +31,7 @@ func helpers() map[string]func(args []string) error {
 		"crash-writer": helperCrashWriter,
 		"survivor":     helperSurvivor,
 		"save":         helperSave,
+		"collect":      helperCollect,
 	}
 }
 
