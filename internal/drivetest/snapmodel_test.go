@@ -53,7 +53,7 @@ func TestSnapshotsOfRandomWork(t *testing.T) {
 	}
 }
 
-// dropHalf drops a random half of the snapshots, and returns the others.
+// dropHalf drops a random half of the snapshots, collects garbage, and returns the others.
 func dropHalf(t *testing.T, d *drive, taken []snapTaken, rng *rand.Rand) (kept []snapTaken) {
 	t.Helper()
 	for k := range taken {
