@@ -47,7 +47,9 @@ func (a *app) namesCheckCommand() *cobra.Command {
 		Long: `List every name below PATH that does not follow the naming scheme, with what is wrong and
 what would be right. PATH may be in a mounted drive, or any directory: then its names are
 judged as if it were the root of a drive (with --scheme or -R). "-" reads paths from
-standard input, one a line; a path that ends in / is a directory. Nothing is changed.
+standard input, one a line; a path that ends in / is a directory. What is in a wrong directory
+is judged as if the directory had its suggested name, and not at all when none is near. Nothing
+is changed.
 
 --fix-plan writes a table in CSV (from, to, problems) that you can edit and that
 "rdfs names rename" carries out. Where nothing is near, "to" is empty: such a line is skipped.
@@ -108,11 +110,17 @@ func (c *nameChecker) run(arg string, f schemeFlags) error {
 		if err != nil {
 			return err
 		}
+		if j.scheme, err = looking(j.scheme); err != nil {
+			return err
+		}
 		c.title = j.title
 		return c.list(os.Stdin, j.scheme)
 	}
 	j, err := c.a.find(arg, f)
 	if err != nil {
+		return err
+	}
+	if j.scheme, err = looking(j.scheme); err != nil {
 		return err
 	}
 	c.title = j.title
@@ -137,6 +145,17 @@ func (c *nameChecker) run(arg string, f schemeFlags) error {
 			}
 		}
 	}, c.judge)
+}
+
+// looking returns a scheme that judges names also when its mode is off: who asks wants to
+// know what would be wrong.
+func looking(s *naming.Scheme) (*naming.Scheme, error) {
+	c := s.Config()
+	if c.Mode != naming.Off || len(c.Rules) == 0 {
+		return s, nil
+	}
+	c.Mode = naming.Warn
+	return naming.Compile(c)
 }
 
 // list judges paths that are read from a file.
