@@ -226,6 +226,30 @@ var docClaims = []docClaim{
 			t.Errorf("restored %q", got)
 		}
 	}},
+	{"numbered in the order of its saves, and the newest is what the path holds", func(t *testing.T, d *drive, dir string) {
+		p, want := saveVersion(t, d, dir, "f", "one"), []string{"one"}
+		for i, data := range []string{"two", "three", "four"} {
+			other := saveVersion(t, d, dir, "t", data)
+			if i%2 == 0 { // sealed content is moved onto the path
+				must(t, os.Rename(other, p))
+			} else {
+				must(t, os.Remove(p))
+				must(t, os.Link(other, p))
+				must(t, os.Remove(other))
+			}
+			want = append(want, data)
+		}
+		d.sync()
+		list := d.history(p)
+		if len(list) != len(want) {
+			t.Fatalf("%d versions, want %d: %+v", len(list), len(want), list)
+		}
+		for i, v := range list {
+			if v.Seq != i+1 || v.Content != b3([]byte(want[i])) || v.Current != (i == len(list)-1) {
+				t.Errorf("version %d is %+v, want %q", i+1, v, want[i])
+			}
+		}
+	}},
 	{"nothing is lost, also while mounted", func(t *testing.T, d *drive, dir string) {
 		p := saveVersion(t, d, dir, "f", strings.Repeat("0123456789", 30_000))
 		d.evict()

@@ -103,12 +103,13 @@ func TestFormatsOfTheFutureAreRefused(t *testing.T) {
 	})
 }
 
-// snapshotOf returns the hashes of the files of a repository that say what is in it.
+// snapshotOf returns the hashes of the files of a repository. The catalog's engine keeps
+// its own books when it is opened, and run/ is about the run.
 func snapshotOf(t *testing.T, repo string) map[string]string {
 	t.Helper()
 	sums := make(map[string]string)
 	must(t, filepath.WalkDir(repo, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || !e.Type().IsRegular() || strings.Contains(p, "/run/") {
+		if err != nil || !e.Type().IsRegular() || strings.Contains(p, "/run/") || strings.Contains(p, "/catalog/") {
 			return err
 		}
 		sums[p], err = hashFile(p)
