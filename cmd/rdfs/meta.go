@@ -104,8 +104,8 @@ func (a *app) printFiles(files []metadata.File, names bool) {
 		t := table(a.stdout)
 		for _, v := range f.Values {
 			from := v.From
-			if v.Origin == metadata.Default {
-				from = "default"
+			if v.Origin == metadata.Default || v.Origin == metadata.FromPath {
+				from = v.Origin
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\n", oneLine(v.Field, 100), oneLine(v.Value, 200), from)
 		}

@@ -158,6 +158,33 @@ var docClaims = []docClaim{
 		}
 		wantErrno(t, "setxattr", unix.Setxattr(p, "user.rdfs.mine", []byte("1"), 0), unix.EPERM)
 	}},
+	{"What a content is, is read when it is stored: `user.rdfs.format`, `.schema` (JSON), `.schema.fingerprint`, `.rows`, `.columns` answer for files, versions and snapshots, and `user.mime_type` where nobody has set it", func(t *testing.T, d *drive, dir string) {
+		saveVersion(t, d, dir, "f", "a,b\n1,2\n")
+		snapshot := "content-" + filepath.Base(dir)
+		d.must(d.rdfs("snapshot", "create", "--repo", d.repo, snapshot))
+		saveVersion(t, d, dir, "f", "{}")
+		rel := get(filepath.Rel(d.mnt, dir))(t)
+		for _, p := range []string{versionPaths(t, dir, "f")[0], filepath.Join(d.mnt, ".snapshots", snapshot, rel, "f")} {
+			for name, want := range map[string]string{"user.rdfs.format": "csv", "user.rdfs.rows": "1", "user.rdfs.columns": `["a","b"]`, "user.mime_type": "text/csv"} {
+				if got, err := getAttr(p, name); err != nil || got != want {
+					t.Errorf("%s of %s: got %q, %v, want %q", name, p, got, err, want)
+				}
+			}
+			for _, name := range []string{"user.rdfs.schema", "user.rdfs.schema.fingerprint"} {
+				if got, err := getAttr(p, name); err != nil || got == "" {
+					t.Errorf("%s of %s: got %q, %v", name, p, got, err)
+				}
+			}
+		}
+		p := filepath.Join(dir, "f")
+		if got, err := getAttr(p, "user.mime_type"); err != nil || got != "application/json" {
+			t.Errorf("after the next save: got %q, %v", got, err)
+		}
+		must(t, setAttr(p, "user.mime_type", "text/x-mine", 0))
+		if got, err := getAttr(p, "user.mime_type"); err != nil || got != "text/x-mine" {
+			t.Errorf("when it is set: got %q, %v", got, err)
+		}
+	}},
 	{"Reading does not change access times; only utimensat(2) does", func(t *testing.T, d *drive, dir string) {
 		p := saveVersion(t, d, dir, "f", "one")
 		must(t, os.Chtimes(p, get(os.Stat(p))(t).ModTime().Add(-3600e9), get(os.Stat(p))(t).ModTime()))

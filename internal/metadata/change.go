@@ -265,7 +265,16 @@ func (p *planner) row(tx *catalog.Tx, k int, row *Row) {
 		p.problem(k, row, "", "permission denied: it cannot be written to")
 		return
 	}
+	path, _ := p.s.vol.PathFields(strings.Trim(row.Path, "/"), f.row.IsDir())
 	for field, text := range row.Set {
+		if want, ok := path[field]; ok {
+			if text == want {
+				p.res.Same++
+			} else {
+				p.problem(k, row, field, "the path says %q; rename the file to change it", want)
+			}
+			continue
+		}
 		value, err := DecodeValue(text)
 		if err != nil {
 			p.problem(k, row, field, "%v", err)

@@ -13,6 +13,7 @@ const (
 	Set       = "set"       // on the file itself
 	Inherited = "inherited" // from a directory above
 	Default   = "default"   // of the schema
+	FromPath  = "path"      // by the naming scheme
 )
 
 // Value is one field of a file.
@@ -40,8 +41,9 @@ func inherits(field string) bool {
 }
 
 // resolve returns the fields of the last level as they hold: its own, those that the
-// levels above hand down, and the defaults of the schema, in order of field.
-func resolve(levels []level, s *schema.Schema) []Value {
+// levels above hand down, the defaults of the schema, and, before all of these, what the
+// path says, in order of field.
+func resolve(levels []level, path map[string]string, s *schema.Schema) []Value {
 	values := make(map[string]Value)
 	for i, l := range levels {
 		own := i == len(levels)-1
@@ -58,6 +60,9 @@ func resolve(levels []level, s *schema.Schema) []Value {
 			}
 			values[field] = v
 		}
+	}
+	for field, value := range path {
+		values[field] = Value{Field: field, Value: EncodeValue([]byte(value)), Origin: FromPath}
 	}
 	for _, f := range s.Fields() {
 		if d, ok := s.Default(f.Name); ok {

@@ -17,19 +17,21 @@ func TestDirectoriesHandTheirMetadataDown(t *testing.T) {
 	tests := []struct {
 		name   string
 		levels []level
+		path   m
 		want   string
 	}{
-		{"nothing is set", []level{{"", nil}, {"f", nil}}, "operator=nobody default; room=101 default"},
-		{"the nearest wins", []level{{"", m{"operator": "a"}}, {"d", m{"operator": "b"}}, {"d/e", nil}, {"d/e/f", nil}}, "operator=b inherited /d; room=101 default"},
-		{"the root hands down", []level{{"", m{"x": "1"}}, {"f", nil}}, "operator=nobody default; room=101 default; x=1 inherited /"},
-		{"its own wins", []level{{"", m{"room": "1"}}, {"f", m{"room": "2"}}}, "operator=nobody default; room=2 set"},
-		{"tags add up, none twice", []level{{"", m{"tags": "a, b"}}, {"d", m{"tags": "c"}}, {"d/f", m{"tags": "b,d"}}}, "operator=nobody default; room=101 default; tags=a,b,c,d set"},
-		{"inherited tags", []level{{"", m{"tags": "a"}}, {"d", m{"tags": "b"}}, {"d/f", nil}}, "operator=nobody default; room=101 default; tags=a,b inherited /d"},
-		{"what is about one thing stays", []level{{"", m{"mime_type": "x", "xdg.comment": "c", "checksum": "1"}}, {"f", m{"xdg.comment": "own"}}}, "operator=nobody default; room=101 default; xdg.comment=own set"},
+		{"nothing is set", []level{{"", nil}, {"f", nil}}, nil, "operator=nobody default; room=101 default"},
+		{"the nearest wins", []level{{"", m{"operator": "a"}}, {"d", m{"operator": "b"}}, {"d/e", nil}, {"d/e/f", nil}}, nil, "operator=b inherited /d; room=101 default"},
+		{"the root hands down", []level{{"", m{"x": "1"}}, {"f", nil}}, nil, "operator=nobody default; room=101 default; x=1 inherited /"},
+		{"its own wins", []level{{"", m{"room": "1"}}, {"f", m{"room": "2"}}}, nil, "operator=nobody default; room=2 set"},
+		{"tags add up, none twice", []level{{"", m{"tags": "a, b"}}, {"d", m{"tags": "c"}}, {"d/f", m{"tags": "b,d"}}}, nil, "operator=nobody default; room=101 default; tags=a,b,c,d set"},
+		{"inherited tags", []level{{"", m{"tags": "a"}}, {"d", m{"tags": "b"}}, {"d/f", nil}}, nil, "operator=nobody default; room=101 default; tags=a,b inherited /d"},
+		{"the path wins over all", []level{{"", m{"subject": "a", "room": "9"}}, {"f", m{"subject": "b"}}}, m{"subject": "sub-01", "room": "7"}, "operator=nobody default; room=7 path; subject=sub-01 path"},
+		{"what is about one thing stays", []level{{"", m{"mime_type": "x", "xdg.comment": "c", "checksum": "1"}}, {"f", m{"xdg.comment": "own"}}}, nil, "operator=nobody default; room=101 default; xdg.comment=own set"},
 	}
 	for _, tt := range tests {
 		var got []string
-		for _, v := range resolve(tt.levels, s) {
+		for _, v := range resolve(tt.levels, tt.path, s) {
 			got = append(got, strings.TrimSpace(fmt.Sprintf("%s=%s %s %s", v.Field, v.Value, v.Origin, v.From)))
 		}
 		if g := strings.Join(got, "; "); g != tt.want {

@@ -130,14 +130,15 @@ type walk struct {
 func (w *walk) emit(row *catalog.Node, always bool) {
 	last := w.levels[len(w.levels)-1]
 	f := File{Path: last.path}
+	path, required := w.s.vol.PathFields(last.path, row.IsDir())
 	if row.IsRegular() {
-		f.Missing = w.missing(last.path)
+		f.Missing = w.missing(last.path, required, path)
 	}
 	if w.q.Missing && len(f.Missing) == 0 || !always && !w.q.All && !w.q.Missing && len(last.fields) == 0 {
 		return
 	}
 	if w.q.Resolved {
-		f.Values = resolve(w.levels, w.s.schema)
+		f.Values = resolve(w.levels, path, w.s.schema)
 	} else {
 		f.Values = own(last)
 	}
@@ -145,8 +146,11 @@ func (w *walk) emit(row *catalog.Node, always bool) {
 }
 
 // missing returns the fields that the file of the last level must have and has not.
-func (w *walk) missing(p string) []string {
-	return w.s.schema.Missing(p, nil, func(field string) bool {
+func (w *walk) missing(p string, required []string, path map[string]string) []string {
+	return w.s.schema.Missing(p, required, func(field string) bool {
+		if _, ok := path[field]; ok {
+			return true
+		}
 		for i, l := range w.levels {
 			if _, ok := l.fields[field]; ok && (i == len(w.levels)-1 || inherits(field)) {
 				return true

@@ -1,10 +1,14 @@
 package volume
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/naming"
+	"github.com/rdfs/rdfs/internal/schema"
 )
 
 // Metadata of a file are its user.* attributes: user.FIELD is the field FIELD.
@@ -12,20 +16,69 @@ import (
 // userAttrs is the prefix of the attributes that are metadata.
 const userAttrs = "user."
 
-// checkValue returns an error that wraps ErrInvalid and the reason when the schema
-// declares the field of an attribute and does not take the value. What is accepted is
-// kept byte for byte, so that copies compare equal.
-func (v *Volume) checkValue(i catalog.Inode, key string, value []byte, who Caller) error {
+// checkValue decides about a value that somebody sets. The error wraps ErrInvalid and
+// the reason when the schema declares the field and does not take the value, and ErrPerm
+// when the path says another one. said: the path says just that, and nothing needs to
+// be kept. What is accepted is kept byte for byte, so that copies compare equal.
+func (v *Volume) checkValue(i catalog.Inode, key string, value []byte, who Caller) (said bool, err error) {
 	field, ok := strings.CutPrefix(key, userAttrs)
-	if !ok || !v.o.Schema.Has(field) {
+	if !ok {
+		return false, nil
+	}
+	if want, ok := v.pathField(i, key); ok {
+		if string(value) == want {
+			return true, nil
+		}
+		return false, v.refuseValue(i, who, ErrPerm, naming.Problem{Field: field, Value: string(value),
+			Expected: fmt.Sprintf("%q, as the path says; rename the file to change it", want), Suggest: want})
+	}
+	var inv *schema.Invalid
+	if _, err := v.o.Schema.Parse(field, string(value)); errors.As(err, &inv) {
+		return false, v.refuseValue(i, who, ErrInvalid, naming.Problem{Field: field, Value: inv.Value, Expected: inv.Expected, Suggest: inv.Nearest})
+	}
+	return false, nil
+}
+
+// refuseValue records why a value is refused, where refused names are, and returns the error.
+func (v *Volume) refuseValue(i catalog.Inode, who Caller, kind error, p naming.Problem) error {
+	v.identify(&who)
+	r := &Refusal{Op: opSetxattr, Time: v.now().UTC().Truncate(time.Second), UID: who.UID, PID: who.PID, Program: who.Program,
+		Errno: "EINVAL", Problems: []naming.Problem{p}, Path: v.pathOf(i), Dir: i}
+	if kind == ErrPerm {
+		r.Errno = "EPERM"
+	}
+	v.cat.View(func(tx *catalog.Tx) error {
+		if row, err := tx.Node(i); err == nil && !row.IsDir() {
+			tx.Names(i, func(n catalog.Name) bool { r.Dir = n.Dir; return false })
+		}
 		return nil
+	})
+	v.rejections.add(r)
+	v.log.Warn("metadata refused", "path", r.Path, "why", p.String(), "uid", who.UID, "program", who.Program)
+	return fmt.Errorf("%w: %s", kind, p)
+}
+
+// PathFields returns the fields that a path has by the naming scheme, and the metadata
+// that the file must have by its rule.
+func (v *Volume) PathFields(path string, dir bool) (fields map[string]string, required []string) {
+	s := v.names.scheme
+	if s == nil || path == "" {
+		return nil, nil
 	}
-	if _, err := v.o.Schema.Parse(field, string(value)); err != nil {
-		v.identify(&who)
-		v.log.Warn("metadata refused", "path", v.pathOf(i), "why", err, "uid", who.UID, "program", who.Program)
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	kind := naming.Folder
+	if !dir {
+		kind = naming.File
+		if m, err := s.Parse(path); err == nil {
+			required = m.Rule.RequireMeta
+		}
 	}
-	return nil
+	fields = make(map[string]string)
+	for name, value := range s.Values(path, kind) {
+		if value != "" && (name[0] < '0' || name[0] > '9') { // other parts have numbers for names
+			fields[name] = value
+		}
+	}
+	return fields, required
 }
 
 // pathOf returns a path of a node from the root of the drive, for people.

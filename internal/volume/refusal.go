@@ -64,6 +64,8 @@ const (
 	opLink    = "link"
 	opRename  = "rename"
 	opRestore = "restore"
+
+	opSetxattr = "setxattr" // a value of metadata, not a name
 )
 
 // Text returns the refusal for people: what happened, everything that is wrong, what
@@ -81,7 +83,9 @@ func (r *Refusal) Text() string {
 	if r.Suggestion != "" {
 		fmt.Fprintf(&b, "  nearest right path: %s\n", r.Suggestion)
 	}
-	fmt.Fprintf(&b, "  more: rdfs why %s\n", printable(r.Path))
+	if r.Op != opSetxattr {
+		fmt.Fprintf(&b, "  more: rdfs why %s\n", printable(r.Path))
+	}
 	return b.String()
 }
 

@@ -1,7 +1,6 @@
 package volume
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -111,13 +110,7 @@ func (v *Volume) Setxattr(i catalog.Inode, name string, value []byte, flags int,
 	case len(value) > maxAttrValue:
 		return ErrTooBig
 	}
-	if is, ok := v.pathField(i, key); ok {
-		if is == string(value) {
-			return nil
-		}
-		return fmt.Errorf("%w: %s is %q by the path", ErrPerm, name, is)
-	}
-	if err := v.checkValue(i, key, value, who); err != nil {
+	if said, err := v.checkValue(i, key, value, who); said || err != nil {
 		return err
 	}
 	if o := v.orphanOf(i); o != nil {
