@@ -28,7 +28,7 @@ type Keeping struct {
 
 	file   FileID  // whose versions epochs are of
 	epochs []Epoch // sorted
-	deaths []Epoch // in which names that are OfDeleted were removed, as Find met them
+	deaths []Epoch // in which names were removed whose rows stay, as Find met them
 }
 
 // Reason says why a row of the past stays.
@@ -243,7 +243,7 @@ func (k *Keeping) Find(tx *Tx, from []byte, limit int) (keys [][]byte, next []by
 			switch {
 			case why == Forgettable:
 				keys = append(keys, bytes.Clone(key))
-			case why == OfDeleted && table(live[0]) == tableName:
+			case why != InWindow && table(live[0]) == tableName:
 				k.deaths = append(k.deaths, died)
 			}
 			return true
