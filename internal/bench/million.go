@@ -85,6 +85,11 @@ func (b *Bed) Million(ctx context.Context, n int) ([]Figure, error) {
 	if err != nil {
 		return figures, err
 	}
+	moments, err := b.moments(ctx, root, n)
+	if err != nil {
+		return figures, fmt.Errorf("bench: snapshots: %w", err)
+	}
+	figures = append(figures, moments...)
 	return append(figures,
 		Figure{Name: "lookup of a cold name, p50", Value: percentile(lookups, 0.5), Unit: "ms", AtMost: 1},
 		Figure{Name: "lookup of a cold name, p99", Value: percentile(lookups, 0.99), Unit: "ms"},
