@@ -26,6 +26,7 @@ func (v *Volume) Sync(ctx context.Context, path string, progress func(Progress))
 			only = i
 		}
 	}
+	v.awaitReleases(ctx)
 	if err := v.sealer.flush(ctx, only, progress); err != nil {
 		return err
 	}
