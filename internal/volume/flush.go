@@ -88,7 +88,7 @@ func (s *sealer) await(ctx context.Context, which func(*job) bool, progress func
 	for j := range s.jobs {
 		if which(j) {
 			waiting[j] = j.tries
-			j.mapped = false
+			s.setMapped(j, false)
 			s.hurryLocked(j)
 		}
 	}

@@ -66,6 +66,9 @@ type stamp struct {
 // file may have: it was renamed, for instance.
 func (s stamp) same(t stamp) bool { return s.size == t.size && s.mtime == t.mtime }
 
+// disk returns how much room the file takes, in bytes.
+func (s stamp) disk() int64 { return s.blocks * 512 }
+
 // overlay is what the kernel did to the draft and the row does not say yet.
 type overlay struct {
 	valid        bool

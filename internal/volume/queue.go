@@ -16,7 +16,8 @@ type job struct {
 	n    *node // acquired
 	path string
 	gen  uint32
-	size int64
+	size int64 // bytes of the content
+	disk int64 // bytes that the draft takes on the disk: less, when it has holes
 
 	done chan struct{} // closed when the job has ended, whether it was sealed or dropped
 
@@ -51,7 +52,8 @@ const (
 )
 
 // Bounds of what may wait to be sealed. Beyond them a program that makes a file or
-// opens one for writing waits.
+// opens one for writing waits. Bytes are those on the disk: holes take no room. Drafts
+// that a program has mapped do not count, nobody could end the wait but that program.
 const (
 	maxUnsealed      = 100_000
 	maxUnsealedBytes = 16 << 30
@@ -66,6 +68,8 @@ type sealer struct {
 	queue   jobHeap
 	jobs    map[*job]struct{} // queued and running
 	bytes   int64             // of these
+	load    load              // of these, but for mapped ones
+	limit   load              // of the load
 	running int
 	stopped bool
 	slow    map[catalog.FileID]time.Duration // how long the last seal took, if long
@@ -78,8 +82,17 @@ type sealer struct {
 	wg sync.WaitGroup
 }
 
+// load is what can be sealed and is not yet.
+type load struct {
+	jobs int
+	disk int64 // bytes
+}
+
+func (l load) reached(limit load) bool { return l.jobs >= limit.jobs || l.disk >= limit.disk }
+
 func newSealer(v *Volume) *sealer {
-	s := &sealer{v: v, jobs: make(map[*job]struct{}), slow: make(map[catalog.FileID]time.Duration), live: make(map[catalog.Inode]*job)}
+	s := &sealer{v: v, limit: load{maxUnsealed, maxUnsealedBytes}, jobs: make(map[*job]struct{}),
+		slow: make(map[catalog.FileID]time.Duration), live: make(map[catalog.Inode]*job)}
 	s.changed = sync.NewCond(&s.mu)
 	return s
 }
@@ -113,6 +126,7 @@ func (s *sealer) schedule(n *node, row *catalog.Node) {
 	rest := s.v.quiet(s.slow[row.File])
 	s.mu.Unlock()
 	j := s.newJob(n.ino, n.draft, n.gen, row.Size, s.v.now().Add(rest))
+	j.disk = n.seen.disk()
 	n.job = j
 	s.add(j)
 }
@@ -133,12 +147,30 @@ func (s *sealer) add(j *job) {
 	s.mu.Lock()
 	s.jobs[j] = struct{}{}
 	s.bytes += j.size
+	s.load.add(j, 1)
 	if j.detached == nil {
 		s.setLive(j)
 	}
 	heap.Push(&s.queue, j)
 	s.changed.Broadcast()
 	s.mu.Unlock()
+}
+
+// add counts a job, by 1, or no more, by -1.
+func (l *load) add(j *job, by int) {
+	l.jobs += by
+	l.disk += int64(by) * j.disk
+}
+
+// setMapped notes whether the draft of j is mapped for writing. s.mu is held.
+func (s *sealer) setMapped(j *job, mapped bool) {
+	switch {
+	case mapped && !j.mapped:
+		s.load.add(j, -1)
+	case !mapped && j.mapped:
+		s.load.add(j, 1)
+	}
+	j.mapped = mapped
 }
 
 // detach makes the job one of a draft that no node has any more. The node's mu is held.
@@ -169,6 +201,9 @@ func (s *sealer) end(j *job) {
 	delete(s.jobs, j)
 	s.notLive(j)
 	s.bytes -= j.size
+	if !j.mapped {
+		s.load.add(j, -1)
+	}
 	close(j.done)
 	s.changed.Broadcast()
 	s.v.nodes.release(j.n)
@@ -193,11 +228,11 @@ func (s *sealer) hurryLocked(j *job) {
 func (s *sealer) admit(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.jobs) < maxUnsealed && s.bytes < maxUnsealedBytes {
+	if !s.load.reached(s.limit) {
 		return nil
 	}
 	defer context.AfterFunc(ctx, s.wake)()
-	for (len(s.jobs) >= maxUnsealed || s.bytes >= maxUnsealedBytes) && !s.stopped {
+	for s.load.reached(s.limit) && !s.stopped {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

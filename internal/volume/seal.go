@@ -499,7 +499,7 @@ func (s *sealer) again(w *sealed) bool {
 		s.end(w.job)
 		return true
 	}
-	w.mapped = errors.Is(w.err, errMapped)
+	s.setMapped(w.job, errors.Is(w.err, errMapped))
 	if w.mapped || errors.Is(w.err, errWriter) || errors.Is(w.err, errSwept) { // without a handle of ours: it is sealed when it is quiet
 		w.state, w.urgent = jobQueued, w.urgent && !w.mapped
 		w.retry = s.v.now().Add(min(s.v.o.SealAfter, time.Second))
