@@ -1,12 +1,17 @@
 package fs_test
 
 import (
+	"bytes"
 	"context"
+	"log"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/fs"
@@ -128,4 +133,50 @@ func eventually(ok func() bool) bool {
 		time.Sleep(5 * time.Millisecond)
 	}
 	return false
+}
+
+// The library writes into the log of the process what goes wrong with a reply.
+func TestLargeReadsAreAnsweredWithoutAWord(t *testing.T) {
+	d := newDrive(t, fs.Options{NoPassthrough: true})
+	data := bytes.Repeat([]byte("0123456789abcdef"), 256<<10)
+	if err := os.WriteFile(d.path("f"), data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var said lockedBuffer
+	log.SetOutput(&said)
+	defer log.SetOutput(os.Stderr)
+	f, err := os.OpenFile(d.path("f"), os.O_RDONLY|unix.O_DIRECT, 0) // each read is a request
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	page, err := unix.Mmap(-1, 0, len(data), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Munmap(page)
+	if n, err := f.Read(page); err != nil || !bytes.Equal(page[:n], data) {
+		t.Errorf("read %d bytes, %v; want the %d that were written", n, err, len(data))
+	}
+	if s := said.String(); s != "" {
+		t.Errorf("the log says:\n%s", s)
+	}
+}
+
+// lockedBuffer is a buffer that many goroutines write to.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
 }

@@ -35,10 +35,6 @@ func (h *fileHandle) readAt(ctx context.Context, p []byte, off int64) (int, erro
 	return h.live.ReadAt(ctx, p, off)
 }
 
-// spliceFrom is the size of a read from which on it is spliced from the file into
-// the kernel; smaller ones are cheaper copied.
-const spliceFrom = 64 << 10
-
 // opened registers the handle and fills the reply.
 func (d *door) opened(h *fileHandle, f *os.File, out *fuse.OpenOut) error {
 	out.OpenFlags = fuse.FOPEN_NOFLUSH

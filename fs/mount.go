@@ -62,6 +62,9 @@ func New(vol *volume.Volume, path string, o Options) (*Mount, error) {
 		MaxWrite:      maxRequest,
 		Debug:         o.Debug,
 		Options:       []string{"default_permissions"},
+		// Replies are bytes, never files: the library would fill a pipe for each before it
+		// finds that out, and say so for each of the largest size.
+		DisableSplice: true,
 		// Set-id bits are ours to clear (SetAttr), and open tells us of O_TRUNC: both
 		// save requests, the first one before every write.
 		ExtraCapabilities: fuse.CAP_HANDLE_KILLPRIV_V2 | fuse.CAP_ATOMIC_O_TRUNC,
