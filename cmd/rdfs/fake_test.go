@@ -52,6 +52,7 @@ type fakeDrive struct {
 	calls           []string
 	mounted         mountOptions
 	gone            chan struct{}
+	slow            chan struct{} // Mount waits until it is closed; nil: it does not
 }
 
 func (d *fakeDrive) GC(_ context.Context, dryRun bool, _ func(volume.Progress)) (volume.GCResult, error) {
@@ -111,6 +112,9 @@ func (d *fakeDrive) Check(context.Context, bool, func(volume.Progress)) (volume.
 func (d *fakeDrive) Access(context.Context, control.Caller, string) error { return nil }
 
 func (d *fakeDrive) Mount(_ context.Context, o mountOptions) (mounted, error) {
+	if d.slow != nil {
+		<-d.slow
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.mounted = o

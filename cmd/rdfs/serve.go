@@ -30,7 +30,7 @@ func (a *app) serve(ctx context.Context, req mountRequest) error {
 	if ready.f != nil {
 		signal.Ignore(syscall.SIGHUP)
 	}
-	s := &session{a: a, req: req, ready: ready}
+	s := &session{a: a, req: req, ready: ready, tried: make(chan struct{})}
 	err = s.run(ctx)
 	if err != nil {
 		ready.failed(err)
@@ -50,8 +50,9 @@ type session struct {
 
 	config *config.Config
 	drive  drive
-	mount  atomic.Pointer[mounted]
-	hurry  atomic.Bool // do not wait for sealing at the end
+	mount  mounted       // nil until tried is closed, and when mounting failed
+	tried  chan struct{} // closed when mounting has ended, one way or the other
+	hurry  atomic.Bool   // do not wait for sealing at the end
 }
 
 func (s *session) run(ctx context.Context) (err error) {
@@ -97,26 +98,12 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	defer stopControl()
 
-	mp, err := openMountpoint(req.mountpoint)
+	m, err := s.mountDrive(ctx)
+	s.mount = m
+	close(s.tried)
 	if err != nil {
 		return err
 	}
-	m, err := s.drive.Mount(ctx, mountOptions{
-		Mountpoint:  req.mountpoint,
-		Source:      req.repo,
-		AllowOther:  s.allowOther(),
-		ReadOnly:    req.options.readOnly,
-		Passthrough: tristate(req.options.passthrough, s.config.Mount.Passthrough, true),
-		Kernel:      req.options.kernel,
-		Debug:       req.options.debug,
-	})
-	if coverErr := mp.cover(); coverErr != nil {
-		s.log.Warn("the directory beneath the mount stays open to writers", "err", coverErr)
-	}
-	if err != nil {
-		return fmt.Errorf("mount %s: %w", req.mountpoint, err)
-	}
-	s.mount.Store(&m)
 	s.log.Info("mounted", "mountpoint", req.mountpoint, "repository", req.repo, "version", thisVersion().Version,
 		"passthrough", m.NoPassthrough() == "", "allow_other", s.allowOther())
 	if why := m.NoPassthrough(); why != "" {
@@ -141,6 +128,31 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	s.log.Info("unmounted", "mountpoint", req.mountpoint)
 	return nil
+}
+
+// mountDrive mounts the open drive at its place.
+func (s *session) mountDrive(ctx context.Context) (mounted, error) {
+	req := s.req
+	mp, err := openMountpoint(req.mountpoint)
+	if err != nil {
+		return nil, err
+	}
+	m, err := s.drive.Mount(ctx, mountOptions{
+		Mountpoint:  req.mountpoint,
+		Source:      req.repo,
+		AllowOther:  s.allowOther(),
+		ReadOnly:    req.options.readOnly,
+		Passthrough: tristate(req.options.passthrough, s.config.Mount.Passthrough, true),
+		Kernel:      req.options.kernel,
+		Debug:       req.options.debug,
+	})
+	if coverErr := mp.cover(); coverErr != nil {
+		s.log.Warn("the directory beneath the mount stays open to writers", "err", coverErr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("mount %s: %w", req.mountpoint, err)
+	}
+	return m, nil
 }
 
 // memoryLimit is where the collector of a mount begins to work harder, in bytes.
@@ -255,9 +267,13 @@ func (s *session) startSchedule() (stop func()) {
 // unmount is the request of `rdfs umount`. First everything is stored while the
 // drive still serves; then it is taken off the tree.
 func (s *session) unmount(ctx context.Context, req control.UnmountRequest, progress func(volume.Progress)) error {
-	m := s.mount.Load()
-	if m == nil {
-		return fmt.Errorf("%s is being mounted just now: %w", s.req.mountpoint, syscall.EBUSY)
+	select {
+	case <-s.tried: // the socket answers a moment before the drive is there
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if s.mount == nil {
+		return fmt.Errorf("%s could not be mounted: %w", s.req.mountpoint, control.ErrNotMounted)
 	}
 	if !req.NoWait {
 		if err := s.drive.Sync(ctx, "", progress); err != nil {
@@ -265,7 +281,7 @@ func (s *session) unmount(ctx context.Context, req control.UnmountRequest, progr
 		}
 	}
 	s.hurry.Store(req.NoWait)
-	if err := (*m).Unmount(ctx); err != nil {
+	if err := s.mount.Unmount(ctx); err != nil {
 		s.hurry.Store(false)
 		return fmt.Errorf("unmount %s: %w: %w", s.req.mountpoint, syscall.EBUSY, err)
 	}

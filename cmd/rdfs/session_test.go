@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -139,6 +140,37 @@ func TestUmountThatCannotStoreLeavesTheDriveMounted(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	b.d.syncErr = nil
+}
+
+// The socket answers a moment before the drive is mounted: a command that comes then
+// waits, and does not say that a program is in the way.
+func TestUmountOfADriveThatIsBeingMountedWaits(t *testing.T) {
+	b := newBench(t)
+	b.d.slow = make(chan struct{})
+	daemon, ended := b.other(), make(chan int, 1)
+	go func() { ended <- daemon.run(context.Background(), []string{"mount", "-f", b.repo, b.mnt}) }()
+	err := retry(t.Context(), 20*time.Second, func() (again bool, err error) {
+		c, err := control.Dial(t.Context(), b.repo)
+		if err == nil {
+			c.Close()
+		}
+		return true, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unmounted := make(chan struct{})
+	go func() {
+		defer close(unmounted)
+		if status, _, errOut := b.rdfs("umount", b.repo); status != 0 {
+			t.Errorf("umount: status %d: %s", status, errOut)
+		}
+	}()
+	close(b.d.slow)
+	<-unmounted
+	if status := <-ended; status != 0 {
+		t.Errorf("mount: status %d: %s", status, daemon.err.String())
+	}
 }
 
 func TestASignalUnmountsAndStores(t *testing.T) {

@@ -341,6 +341,35 @@ func TestARepositoryWithALongPathHasASocketToo(t *testing.T) {
 	}
 }
 
+// A socket that refuses means that its process is dead: there is none before it takes
+// connections.
+func TestTheSocketAppearsWhenItAnswers(t *testing.T) {
+	repo := repoDir(t)
+	for range 300 {
+		dialed := make(chan error, 1)
+		go func() {
+			for {
+				conn, err := dial(t.Context(), repo)
+				if err == nil {
+					conn.Close()
+				}
+				if !errors.Is(err, ErrNotMounted) {
+					dialed <- err
+					return
+				}
+			}
+		}()
+		l, err := Listen(repo, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := <-dialed; err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+	}
+}
+
 func TestShutdownRemovesTheSocket(t *testing.T) {
 	repo := repoDir(t)
 	l, err := Listen(repo, true)

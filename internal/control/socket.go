@@ -37,14 +37,18 @@ func viaShortPath(path string, fn func(string) error) error {
 // Listen makes the control socket of the repository at repo. The caller holds the
 // repository's lock: a socket that is there already was left by a dead process, and
 // is replaced. Everybody can connect to a public socket; the server decides what
-// each may do.
+// each may do. The socket appears when it takes connections: one that refuses them
+// means that the process is dead.
 func Listen(repo string, public bool) (net.Listener, error) {
 	path := SocketPath(repo)
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("remove old control socket: %w", err)
+	early := path + ".new"
+	for _, old := range []string{path, early} {
+		if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("remove old control socket: %w", err)
+		}
 	}
 	var l *net.UnixListener
-	err := viaShortPath(path, func(short string) (err error) {
+	err := viaShortPath(early, func(short string) (err error) {
 		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
 		return err
 	})
@@ -56,8 +60,13 @@ func Listen(repo string, public bool) (net.Listener, error) {
 	if public {
 		mode = 0o666
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	err = os.Chmod(early, mode)
+	if err == nil {
+		err = os.Rename(early, path)
+	}
+	if err != nil {
 		l.Close()
+		os.Remove(early)
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
 	return &listener{l, path}, nil
