@@ -169,7 +169,7 @@ func describe(ver *catalog.Version) VersionInfo {
 func (v *Volume) pick(f catalog.FileID, r *RestoreRequest) (ver catalog.Version, err error) {
 	if r.Seq != 0 {
 		if ver, err = v.Version(f, catalog.Seq(r.Seq)); err != nil {
-			err = fmt.Errorf("%s has no version %d: run `rdfs log`", r.Path, r.Seq)
+			err = fmt.Errorf("%s has no version %d (`rdfs log` lists them): %w", r.Path, r.Seq, ErrNotExist)
 		}
 		return ver, err
 	}
@@ -184,7 +184,7 @@ func (v *Volume) pick(f catalog.FileID, r *RestoreRequest) (ver catalog.Version,
 		})
 	})
 	if err == nil && ver.Seq == 0 {
-		err = fmt.Errorf("%s has no version from %s or before: run `rdfs log`", r.Path, r.At.Format(time.RFC3339))
+		err = fmt.Errorf("%s has no version from %s or before (`rdfs log` lists them): %w", r.Path, r.At.Format(time.RFC3339), ErrNotExist)
 	}
 	return ver, err
 }
@@ -390,7 +390,7 @@ func (v *Volume) Seal(ctx context.Context, p string) (info VersionInfo, err erro
 		return info, err
 	}
 	if !a.IsRegular() {
-		return info, fmt.Errorf("%s: only a regular file has versions: %w", p, ErrInvalid)
+		return info, fmt.Errorf("/%s: only a regular file has versions: %w", p, ErrInvalid)
 	}
 	if err := v.sealOpen(i); err != nil {
 		return info, fmt.Errorf("%s: %w", p, err)
