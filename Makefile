@@ -40,7 +40,7 @@ race: ## the tests with the race detector (needs a C compiler)
 	$(GO) test -race -timeout 90m ./...
 
 lint: ## gofmt, vet, and the rules of the house
-	@out=$$(gofmt -l .); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
+	@out=$$(gofmt -l $$($(GO) list -f '{{.Dir}}' ./...)); if [ -n "$$out" ]; then echo "not formatted (gofmt -w):"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) test ./internal/lint
 

@@ -2,6 +2,12 @@ module github.com/rdfs/rdfs
 
 go 1.26.0
 
+// where `make mount` puts its drive: it is not ours to compile
+ignore (
+	./research
+	./research-repo
+)
+
 require (
 	github.com/goccy/go-yaml v1.19.2
 	github.com/hanwen/go-fuse/v2 v2.12.1

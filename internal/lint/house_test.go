@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -98,5 +99,34 @@ func TestTheTableKeepsWhatTheDesignSays(t *testing.T) {
 				t.Errorf("%s may import %s, a concrete kind", from, kind)
 			}
 		}
+	}
+}
+
+// `make mount` puts a drive into the checkout: neither go nor these tests may walk into it.
+func TestTheDriveOfMakeMountIsNotCode(t *testing.T) {
+	read := func(name string) string {
+		b, err := os.ReadFile(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	makefile, module, ignored := read("Makefile"), read("go.mod"), read(".gitignore")
+	for i, variable := range []string{"MNT     ?= ", "REPO    ?= "} {
+		if !strings.Contains(makefile, variable+drives[i]+"\n") || !strings.Contains(module, "\t./"+drives[i]+"\n") || !strings.Contains(ignored, "/"+drives[i]+"/\n") {
+			t.Errorf("%s stands not in all of Makefile, go.mod and .gitignore", drives[i])
+		}
+	}
+	root := t.TempDir()
+	for _, name := range drives {
+		if err := os.MkdirAll(filepath.Join(root, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, name, "data.go"), []byte("no code"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if pkgs, err := load(root); err != nil || len(pkgs) != 0 {
+		t.Errorf("walked into a drive: %v, %v", pkgs, err)
 	}
 }

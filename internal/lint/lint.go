@@ -106,6 +106,10 @@ func (p *pkg) code(yield func(*file) bool) {
 	}
 }
 
+// drives are where `make mount` puts a repository and its drive. They are not code,
+// and go.mod ignores them as well.
+var drives = []string{"research", "research-repo"}
+
 // load reads all packages below root.
 func load(root string) ([]*pkg, error) {
 	var pkgs []*pkg
@@ -114,6 +118,9 @@ func load(root string) ([]*pkg, error) {
 			return err
 		}
 		if base := e.Name(); name != root {
+			if filepath.Dir(name) == root && slices.Contains(drives, base) {
+				return fs.SkipDir
+			}
 			if base == "testdata" || base == "vendor" || strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") {
 				return fs.SkipDir
 			}
