@@ -15,6 +15,8 @@ if what == "read":  # the second process: every commit adds ROWS rows whose valu
         n, total = db.execute("select count(*), coalesce(sum(v), 0) from t").fetchone()
         assert n % ROWS == 0 and total == 0 and n >= last, (n, total, last)
         last, seen = n, seen + 1
+        if seen == 1:
+            print("ready", flush=True)  # the writer begins when the reader reads
     assert seen > 1
     sys.exit(0)
 
@@ -24,7 +26,8 @@ if what == "save":
     db.execute("pragma wal_autocheckpoint=50")
     db.execute("create table t(v integer, pad blob)")
     db.commit()
-    reader = subprocess.Popen([sys.executable, __file__, "read", base])
+    reader = subprocess.Popen([sys.executable, __file__, "read", base], stdout=subprocess.PIPE, text=True)
+    assert reader.stdout.readline() == "ready\n"
     for i in range(COMMITS):
         with db:
             for j in range(ROWS):
