@@ -90,18 +90,25 @@ func (s *Store) opFor(r *UndoRequest) (op catalog.Op, err error) {
 func (s *Store) planUndo(e catalog.Epoch, who *Who) (*plan, error) {
 	p := &plan{}
 	id := who.identity()
+	var ( // of the last file: its values stand together
+		file catalog.FileID
+		i    catalog.Inode
+		row  catalog.Node
+		at   string
+		ok   bool
+	)
 	err := s.vol.Catalog().View(func(tx *catalog.Tx) error {
 		return tx.OpValues(e, func(v catalog.OpValue) bool {
 			field, _ := fieldOf(v.Name)
-			i, ok := tx.Holder(v.File)
-			at := "(deleted)"
-			var row catalog.Node
-			if ok {
-				row, _ = tx.Node(i)
-				if name, err := tx.Path(i); err == nil {
-					at = name
-				} else {
-					ok = false
+			if v.File != file {
+				file, at = v.File, "(deleted)"
+				if i, ok = tx.Holder(file); ok {
+					row, _ = tx.Node(i)
+					if name, err := tx.Path(i); err == nil {
+						at = name
+					} else {
+						ok = false
+					}
 				}
 			}
 			now, err := tx.Attr(v.File, v.Name)
