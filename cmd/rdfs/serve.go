@@ -84,7 +84,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	raiseFileLimit()
 
 	// The heap is small and lives briefly: collect seldom, and early enough near the limit.
-	debug.SetGCPercent(200)
+	debug.SetGCPercent(400)
 	debug.SetMemoryLimit(memoryLimit)
 	if s.drive, err = a.openDrive(ctx, req.repo, s.config, s.log); err != nil {
 		return err
