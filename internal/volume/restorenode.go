@@ -23,19 +23,18 @@ func (r *restorer) missing(ctx context.Context, dir catalog.Inode, name string, 
 		r.deny(p)
 		return nil
 	}
-	first, linked := r.links[then.Ino]
-	if !linked && !then.IsDir() && then.Nlink > 1 && r.stands(then) {
-		first, linked = then.Ino, true
-		r.linked(then, first)
+	if first, linked := r.links[then.Ino]; linked && !then.IsDir() {
+		return r.link(first, dir, name, p)
 	}
-	if linked && !then.IsDir() {
-		r.did(TreeMake, p, "")
-		if r.dry {
-			return nil
+	if !then.IsDir() && then.Nlink > 1 && r.stands(then) {
+		if err := r.link(then.Ino, dir, name, p); err != nil {
+			return err
 		}
-		_, err := r.v.Link(first, dir, name, r.caller())
-		r.v.entryChanged(dir, name)
-		return err
+		now, err := r.v.Getattr(then.Ino)
+		if err != nil {
+			return err
+		}
+		return r.same(ctx, dir, name, &now, then, p) // its other names come later
 	}
 	if from, ok := r.movedTo(then); ok {
 		done, err := r.back(ctx, from, dir, name, then, p)
@@ -61,6 +60,17 @@ func (r *restorer) missing(ctx context.Context, dir catalog.Inode, name string, 
 		return r.dir(ctx, then, i, p)
 	}
 	return nil
+}
+
+// link gives a live file one more name.
+func (r *restorer) link(i, dir catalog.Inode, name, p string) error {
+	r.did(TreeMake, p, "")
+	if r.dry {
+		return nil
+	}
+	_, err := r.v.Link(i, dir, name, r.caller())
+	r.v.entryChanged(dir, name)
+	return err
 }
 
 // mayChange reports whether the requester may make and remove names in a live directory.

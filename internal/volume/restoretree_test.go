@@ -304,9 +304,13 @@ func TestRestoreIsRefusedWhereAHoldForbidsIt(t *testing.T) {
 // TestRestoreOfRandomHistories goes back to random snapshots, of the whole drive and of
 // parts of it, and wants what was there then.
 func TestRestoreOfRandomHistories(t *testing.T) {
+	for _, seed := range []uint64{rand.Uint64(), 11997360889226324585, 349685773429548949, 11568073355211183791} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { restoreOfRandomHistory(t, seed) })
+	}
+}
+
+func restoreOfRandomHistory(t *testing.T, seed uint64) {
 	r := newRig(t)
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 7))
 	hist := newRandomHistory(r, rnd)
 	type snap struct {
