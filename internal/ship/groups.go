@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 )
@@ -15,8 +17,9 @@ import (
 // Engine is an engine that remembers what it commits until that is shipped.
 type Engine struct {
 	kv.Engine
-	now   func() time.Time
-	limit int // bytes
+	now     func() time.Time
+	limit   int    // bytes
+	headKey []byte // of the row that every commit changes
 
 	// commit is held while a group is committed and remembered: who holds it sees all
 	// that the engine has. It is taken before mu.
@@ -27,6 +30,7 @@ type Engine struct {
 	gap    bool   // something that was committed is not in groups: a copy is due
 	first  string // a hash of the row that every commit changes, before the first commit; empty: not known
 	head   string // the same, now
+	body   []byte // of the group that is being appended
 	full   chan struct{}
 }
 
@@ -41,7 +45,7 @@ func Wrap(e kv.Engine, limit int, now func() time.Time) *Engine {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return &Engine{Engine: e, now: now, limit: limit, full: make(chan struct{}, 1)}
+	return &Engine{Engine: e, now: now, limit: limit, headKey: catalog.HeadKey(), full: make(chan struct{}, 1)}
 }
 
 // Declare implements kv.Engine.
@@ -121,9 +125,11 @@ func (e *Engine) waiting() (bytes int, gap bool) {
 
 // appendGroup appends rows that were just committed to b. e.mu is held.
 func (e *Engine) appendGroup(b []byte, rows iter.Seq2[[]byte, []byte]) []byte {
-	body := binary.BigEndian.AppendUint64(nil, uint64(e.now().UnixNano()))
+	body := binary.BigEndian.AppendUint64(e.body[:0], uint64(e.now().UnixNano()))
 	for k, v := range rows {
-		e.noteHead(k, v)
+		if bytes.Equal(k, e.headKey) {
+			e.head = blob.Sum(v).String()
+		}
 		body = append(binary.AppendUvarint(body, uint64(len(k))), k...)
 		if v == nil {
 			body = append(body, 0)
@@ -131,7 +137,11 @@ func (e *Engine) appendGroup(b []byte, rows iter.Seq2[[]byte, []byte]) []byte {
 		}
 		body = append(binary.AppendUvarint(body, uint64(len(v))+1), v...)
 	}
-	return append(binary.AppendUvarint(b, uint64(len(body))), body...)
+	b = append(binary.AppendUvarint(b, uint64(len(body))), body...)
+	if e.body = body; cap(body) > segmentBytes {
+		e.body = nil
+	}
+	return b
 }
 
 // group is one group of rows as it was committed.

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/disk"
 )
@@ -55,7 +54,7 @@ func (e *Engine) readHead() (string, error) {
 		return "", err
 	}
 	defer snap.Close()
-	return blob.Sum(snap.Get(catalog.HeadKey())).String(), nil
+	return blob.Sum(snap.Get(e.headKey)).String(), nil
 }
 
 // firstHead returns a hash of the row that every commit changes, as it was in the beginning.
@@ -70,11 +69,4 @@ func (e *Engine) lastHead() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.head
-}
-
-// noteHead looks for the row among those of a commit. e.mu is held.
-func (e *Engine) noteHead(key, value []byte) {
-	if bytes.Equal(key, catalog.HeadKey()) {
-		e.head = blob.Sum(value).String()
-	}
 }
