@@ -65,8 +65,9 @@ func TestRestoreAndUndeleteOfTreesOnAMount(t *testing.T) {
 	d.check()
 }
 
-// TestKillDuringSnapshotAndRestore kills the daemon at random moments while it takes snapshots and brings a directory back.
-// The repository is clean, every snapshot that was acknowledged is whole, and the restore is completed by doing it again.
+// TestKillDuringSnapshotAndRestore kills the daemon at random moments while it takes, prunes and collects snapshots and brings
+// a directory back. The repository is clean, every snapshot that was acknowledged and pinned is whole, and the restore is
+// completed by doing it again.
 func TestKillDuringSnapshotAndRestore(t *testing.T) {
 	if suite.plain {
 		return
@@ -79,7 +80,7 @@ func TestKillDuringSnapshotAndRestore(t *testing.T) {
 	t.Logf("RDFS_TEST_SEED=%d", seed)
 	rng := newRand(seed)
 	makeLab(t, d, "lab", 200)
-	d.must(d.rdfs("snapshot", "create", "-R", d.mnt, "then"))
+	d.must(d.rdfs("snapshot", "create", "--pin", "-R", d.mnt, "then"))
 	want := walk(t, d.path("lab"))
 	taken := map[string]tree{"then": want}
 	for round := range rounds {
@@ -95,11 +96,16 @@ func TestKillDuringSnapshotAndRestore(t *testing.T) {
 			}
 		}
 		must(t, os.RemoveAll(d.path("lab", fmt.Sprintf("run-%02d", rng.IntN(7)))))
+		for k := range 5 { // and something to prune
+			d.must(d.rdfs("snapshot", "create", "-R", d.mnt, fmt.Sprintf("spare-%d-%d", round, k)))
+		}
 		name := fmt.Sprintf("s%d", round)
 		before := walk(t, d.path("lab"))
 		done := make(chan bool, 1)
 		go func() {
-			ok := d.rdfs("snapshot", "create", "-R", d.mnt, name).err == nil
+			ok := d.rdfs("snapshot", "create", "--pin", "-R", d.mnt, name).err == nil
+			d.rdfs("snapshot", "prune", "--keep-last", "1", d.mnt)
+			d.rdfs("gc", d.mnt)
 			d.rdfs("restore", d.path("lab"), "--at", "then") // killed somewhere
 			done <- ok
 		}()
@@ -112,6 +118,10 @@ func TestKillDuringSnapshotAndRestore(t *testing.T) {
 		d.mount()
 		for name, was := range taken {
 			wantSame(t, fmt.Sprintf("round %d: snapshot %s", round, name), walk(t, d.path(".snapshots", name, "lab")), was, same)
+		}
+		d.must(d.rdfs("snapshot", "prune", "--keep-last", "1", d.mnt))
+		if list := d.must(d.rdfs("snapshot", "list", "-R", d.mnt)); strings.Count(list, "spare-") > 1 {
+			t.Errorf("round %d: pruned, and there are\n%s", round, list)
 		}
 		d.must(d.rdfs("restore", d.path("lab"), "--at", "then"))
 		wantSame(t, fmt.Sprintf("round %d: restored", round), walk(t, d.path("lab")), want, same)
