@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/naming"
 )
 
@@ -51,12 +50,15 @@ type judged struct {
 // path itself, if it is a directory.
 func (a *app) find(arg string, f schemeFlags) (j judged, err error) {
 	w, locateErr := a.locate(arg, f.repo)
-	var c *config.Config
 	if locateErr == nil {
-		if c, err = loadRepository(w.repo); err != nil {
-			return j, err
+		if f.scheme == "" { // otherwise the drive's own, right or wrong, does not count
+			c, err := loadRepository(w.repo)
+			if err != nil {
+				return j, err
+			}
+			j.scheme, j.title = c.Naming.Compiled, c.Naming.Title()
 		}
-		j.scheme, j.title, j.below = c.Naming.Compiled, c.Naming.Title(), w.path
+		j.below = w.path
 		if w.mount != nil {
 			j.root = w.mount.Mountpoint
 		} else if f.repo != "" {
