@@ -97,10 +97,10 @@ func New(vol *volume.Volume, path string, o Options) (*Mount, error) {
 	vol.SetPassthrough(m.why == "")
 	vol.SetNotifier(d)
 	vol.SetMountpoint(path)
+	// Not server.WaitMount: all that it does here is to open a file of the drive in this
+	// very process. A process that is killed with a request to itself on its way never
+	// dies, because the kernel waits for the answer before it closes the device.
 	go server.Serve()
-	if err := server.WaitMount(); err != nil {
-		return nil, fmt.Errorf("mount %s: %w", path, err)
-	}
 	m.setReadAhead()
 	return m, nil
 }
@@ -154,13 +154,14 @@ func (m *Mount) unmount() error {
 // readAheadKB is how far the kernel reads ahead of a program in a file that we serve.
 const readAheadKB = 4096
 
-// setReadAhead raises the kernel's read-ahead for the mount, where we may.
+// setReadAhead raises the kernel's read-ahead for the mount, where we may. It asks the
+// kernel for the device only: the answer must not need a request to ourselves.
 func (m *Mount) setReadAhead() {
-	var st unix.Stat_t
-	if unix.Stat(m.path, &st) != nil {
+	var st unix.Statx_t
+	if unix.Statx(unix.AT_FDCWD, m.path, unix.AT_STATX_DONT_SYNC, 0, &st) != nil {
 		return
 	}
-	bdi := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	bdi := fmt.Sprintf("%d:%d", st.Dev_major, st.Dev_minor)
 	path := filepath.Join("/sys/class/bdi", bdi, "read_ahead_kb")
 	if err := os.WriteFile(path, []byte(strconv.Itoa(readAheadKB)), 0); err != nil {
 		m.door.log.Debug("read-ahead stays as it is", "err", err)

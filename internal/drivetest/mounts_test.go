@@ -73,6 +73,28 @@ func TestStaleMountIsCleaned(t *testing.T) {
 	}
 }
 
+// A daemon that is killed while it begins to serve dies at once: it has no request to itself on its way, which the
+// kernel would wait for until somebody forces the mount away.
+func TestKilledAsSoonAsItIsMounted(t *testing.T) {
+	if onMount(t) {
+		return
+	}
+	d := newDrive(t)
+	d.kill()
+	for i := range 40 {
+		must(t, d.tryMount())
+		must(t, d.daemon.Process.Kill())
+		if !d.waitExit(20 * time.Second) {
+			detach(d.mnt) // by force: it dies then
+			t.Fatalf("kill %d: the daemon does not die", i)
+		}
+		d.daemon = nil
+		d.must(d.rdfs("umount", d.mnt))
+	}
+	d.mount()
+	must(t, os.WriteFile(d.path("a"), []byte("works"), 0o644))
+}
+
 // In the background, mount returns when the mount serves, and umount when the repository is free again.
 func TestMountInTheBackground(t *testing.T) {
 	if onMount(t) {
