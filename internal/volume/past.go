@@ -39,15 +39,20 @@ func (p Past) attr(tx, was *catalog.Tx, i catalog.Inode) (Attr, error) {
 	if err != nil {
 		return Attr{}, err
 	}
+	return p.attrOf(tx, i, row), nil
+}
+
+// attrOf is attr for a row that is at hand.
+func (p Past) attrOf(tx *catalog.Tx, i catalog.Inode, row catalog.Node) Attr {
 	if !row.IsRegular() || row.Gen == 0 {
-		return attr(i, &row), nil
+		return attr(i, &row)
 	}
 	b := bytesThen(&row, sealedAfter(tx, row.File, p.epoch), lastSealed(tx, &row))
 	_, unsealed := tx.Draft(i, row.Gen)
 	b.apply(&row)
 	a := attr(i, &row)
 	a.Volatile = unsealed == nil // the version that fits may still come
-	return a, nil
+	return a
 }
 
 // Lookup returns the inode that a name meant, with its attributes.
@@ -57,23 +62,25 @@ func (p Past) Lookup(dir catalog.Inode, name string) (a Attr, err error) {
 	}
 	err = p.view(func(tx, was *catalog.Tx) error {
 		i, err := was.Lookup(dir, name)
-		if err == nil && !isData(was, i) {
-			err = ErrNotExist
+		if err != nil {
+			return err
 		}
-		if err == nil {
-			a, err = p.attr(tx, was, i)
+		row, err := was.Node(i)
+		if err != nil {
+			return err
 		}
-		return err
+		if !isShown(&row) {
+			return ErrNotExist
+		}
+		a = p.attrOf(tx, i, row)
+		return nil
 	})
 	return a, err
 }
 
-// isData reports whether an inode is shown in the past: what programs dropped, and
+// isShown reports whether an inode is shown in the past: what programs dropped, and
 // what they had not finished to save, is not.
-func isData(was *catalog.Tx, i catalog.Inode) bool {
-	row, err := was.Node(i)
-	return err != nil || row.Keep == catalog.KeepData
-}
+func isShown(row *catalog.Node) bool { return row.Keep == catalog.KeepData }
 
 // Getattr returns the attributes that an inode had.
 func (p Past) Getattr(i catalog.Inode) (a Attr, err error) {
@@ -104,23 +111,26 @@ func (p Past) ReadDir(dir catalog.Inode, after string, limit int, plus bool) ([]
 			return ErrNotDir
 		}
 		was.ReadDir(dir, after, func(d catalog.Dirent) bool {
-			if Reserved(d.Name) || !isData(was, d.Ino) {
+			if Reserved(d.Name) {
+				return true
+			}
+			row, err = was.Node(d.Ino)
+			if err != nil {
+				return false
+			}
+			if !isShown(&row) {
 				return true
 			}
 			e := Entry{Name: d.Name}
-			e.Ino, e.Mode = d.Ino, d.Type
+			if plus {
+				e.Attr = p.attrOf(tx, d.Ino, row)
+			} else {
+				e.Ino, e.Mode = d.Ino, d.Type
+			}
 			entries = append(entries, e)
 			return len(entries) < limit
 		})
-		for k := range entries {
-			if !plus {
-				break
-			}
-			if entries[k].Attr, err = p.attr(tx, was, entries[k].Ino); err != nil {
-				return err
-			}
-		}
-		return nil
+		return err
 	})
 	return entries, err
 }

@@ -119,3 +119,53 @@ func BenchmarkSnapshotDiff(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkReadDirOfThePast lists 1000 files with 100 versions, with attributes, now and in the middle of them.
+func BenchmarkReadDirOfThePast(b *testing.B) {
+	const files, rounds = 1000, 100
+	v := bigVolume(b, files)
+	var middle catalog.Epoch
+	for round := range rounds {
+		change(b, v, files, files, round+1)
+		if round == rounds/2 {
+			info, err := v.TakeSnapshot(context.Background(), SnapshotRequest{Name: "middle"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			middle = catalog.Epoch(info.Epoch)
+		} else if err := v.cat.Sync(context.Background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	dir, err := v.Past(middle).Lookup(Root, "dir-0000")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, list := range []struct {
+		name string
+		read func(after string) ([]Entry, error)
+	}{
+		{"live", func(after string) ([]Entry, error) { return v.ReadDir(dir.Ino, after, 128, true) }},
+		{"past", func(after string) ([]Entry, error) { return v.Past(middle).ReadDir(dir.Ino, after, 128, true) }},
+	} {
+		b.Run(list.name, func(b *testing.B) {
+			for b.Loop() {
+				n, after := 0, ""
+				for {
+					entries, err := list.read(after)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if len(entries) == 0 {
+						break
+					}
+					n, after = n+len(entries), entries[len(entries)-1].Name
+				}
+				if n != files {
+					b.Fatalf("%d entries", n)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/files, "ns/entry")
+		})
+	}
+}
