@@ -41,6 +41,9 @@ var imports = []row{
 		"catalog", "catalog/kv", "snapshot",
 	}},
 
+	// Finding files by what they mean.
+	{"internal/search/uselite", nil},
+
 	// What people say about files.
 	{"internal/metadata", []string{"internal/blob", "internal/schema", "catalog", "internal/volume"}},
 
