@@ -83,3 +83,82 @@ func TestFullDiskTakesItsRoomFromTheCache(t *testing.T) {
 		r.wantBytes(p, want)
 	}
 }
+
+// Collecting makes room on a disk that has none: what is garbage as a whole goes before
+// anything is moved. A move that has no room loses nothing.
+func TestGCOnAFullDisk(t *testing.T) {
+	var disk string
+	r := newRig(t, limited, func(o *Options) {
+		disk = smallDisk(t, 64)
+		if err := dir.Create(filepath.Join(disk, "blobs"), "test", dir.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		store, err := dir.Open(filepath.Join(disk, "blobs"), "test", dir.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Store = store
+	})
+	fill := func() (empty func()) {
+		name := filepath.Join(disk, "filler")
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for err == nil {
+			_, err = f.Write(make([]byte, 64<<10))
+		}
+		f.Close()
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+		return func() { os.Remove(name) }
+	}
+	kept := make(map[string]string)
+	mixed := func(round int) { // a pack of which a sixth is needed
+		for k := range 6 {
+			p := fmt.Sprintf("mixed %d %d", round, k)
+			r.write(p, random(1<<20, uint64(10*round+k)))
+			if k == 3 {
+				kept[p] = random(1<<20, uint64(10*round+k))
+			}
+		}
+		r.sync()
+		for k := range 6 {
+			if p := fmt.Sprintf("mixed %d %d", round, k); kept[p] == "" {
+				r.write(p, "small")
+			}
+		}
+		r.sync()
+	}
+	mixed(1)
+	r.write("dead", random(12<<20, 100))
+	r.sync()
+	r.write("dead", "other")
+	r.later()
+	empty := fill()
+	res := r.gc()
+	if res.FreedBytes < 14<<20 || res.Repacked == 0 {
+		t.Errorf("got %+v, want the dead packs gone and the other one moved", res)
+	}
+	empty()
+
+	mixed(2)
+	r.later()
+	empty = fill()
+	if res, err := r.v.GC(bg(t), false, nil); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("a move without room: %+v, %v, want ENOSPC", res, err)
+	}
+	r.dropCache()
+	for p, want := range kept {
+		r.wantBytes(p, want)
+	}
+	empty()
+	if res := r.gc(); res.Repacked == 0 {
+		t.Errorf("when there is room again: %+v", res)
+	}
+	r.dropCache()
+	for p, want := range kept {
+		r.wantBytes(p, want)
+	}
+}

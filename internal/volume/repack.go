@@ -20,15 +20,29 @@ func (g *collector) old(id blob.PackID) bool {
 
 // sweepPacks removes the packs of which nothing is needed, and moves what is needed of
 // those that are mostly garbage. A row goes first; the object goes when that is durable.
-// What a crash leaves between the two is an orphan.
+// What a crash leaves between the two is an orphan. Moving needs room, so that what
+// gives room goes before: a full disk is not full for ever.
 func (g *collector) sweepPacks() error {
-	m := &g.moving
+	var dead, mixed []*packUse
 	for k := range g.packs {
-		p := &g.packs[k]
-		g.progress(Progress{Phase: "sweeping packs", Done: int64(k), Total: int64(len(g.packs)), Unit: "packs"})
-		if !g.old(p.id) || p.needed > 0 && (p.dead() == 0 || p.dead()*100 < int64(g.v.o.GC.Repack)*p.data) {
-			continue
+		switch p := &g.packs[k]; {
+		case !g.old(p.id):
+		case p.needed == 0:
+			dead = append(dead, p)
+		case p.dead() > 0 && p.dead()*100 >= int64(g.v.o.GC.Repack)*p.data:
+			mixed = append(mixed, p)
 		}
+	}
+	if err := g.sweepThese(dead, "removing packs"); err != nil {
+		return err
+	}
+	return g.sweepThese(mixed, "repacking")
+}
+
+func (g *collector) sweepThese(packs []*packUse, phase string) error {
+	m := &g.moving
+	for k, p := range packs {
+		g.progress(Progress{Phase: phase, Done: int64(k), Total: int64(len(packs)), Unit: "packs"})
 		if g.dry {
 			g.r.PacksGone++
 			g.r.FreedBytes += p.size - p.needed
