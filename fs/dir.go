@@ -97,7 +97,7 @@ func (h *dirHandle) more(plus bool) error {
 func (d *door) OpenDir(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut) fuse.Status {
 	i, ok := live(in.NodeId)
 	if !ok {
-		return d.openDirVirtual(in.NodeId, out)
+		return d.openDirVirtual(&in.InHeader, out)
 	}
 	h := &dirHandle{
 		list: func(after string, limit int, plus bool) ([]volume.Entry, error) {

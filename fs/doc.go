@@ -16,7 +16,8 @@
 // is asked for at each stat(2), because the kernel changes it without telling.
 //
 // Virtual names: .versions (versions.go) and .snapshots (snapshots.go) in every
-// directory. They have node ids from 2^63 on, which the door keeps until the kernel
+// directory, .rdfs (meta.go) in the root, with directories of links to live files that
+// others fill (shelf.go). They have node ids from 2^63 on, which the door keeps until the kernel
 // forgets them; of the files below .snapshots/NAME it keeps nothing but the moment
 // that they are seen at (snapshots_view.go).
 //

@@ -17,6 +17,7 @@ type door struct {
 	fuse.RawFileSystem // answers ENOSYS to what is not implemented
 	vol                *volume.Volume
 	log                *slog.Logger
+	shelves            map[string]Shelf
 	server             *fuse.Server
 
 	files    handles[*fileHandle]
@@ -29,8 +30,8 @@ type door struct {
 	requests atomic.Int64
 }
 
-func newDoor(vol *volume.Volume, log *slog.Logger) *door {
-	d := &door{RawFileSystem: fuse.NewDefaultRawFileSystem(), vol: vol, log: log}
+func newDoor(vol *volume.Volume, o *Options) *door {
+	d := &door{RawFileSystem: fuse.NewDefaultRawFileSystem(), vol: vol, log: o.Logger, shelves: o.Shelves}
 	d.files.init()
 	d.dirs.init()
 	d.backing.init()

@@ -2,6 +2,8 @@ package fs
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 
@@ -12,7 +14,7 @@ import (
 // files are made when they are opened, and some are others for each user: the kernel
 // keeps neither their bytes nor their attributes.
 
-// metaFiles are the files in .rdfs.
+// metaFiles are the files in .rdfs. Beside them stand the shelves (shelf.go) and the inbox.
 var metaFiles = []struct {
 	name string
 	text func(v *volume.Volume, uid uint32) string
@@ -65,6 +67,9 @@ func (d *door) lookupMeta(in *fuse.InHeader, name string, out *fuse.EntryOut) er
 				setEntry(&a, out)
 			}
 			return err
+		}
+		if d.shelves[name] != nil {
+			return d.virtualEntry(virtualKey{kind: shelfDir, dir: volume.Root, name: name}, out)
 		}
 		key = virtualKey{kind: metaFile, dir: volume.Root, name: name}
 		if _, ok := d.metaText(name, in.Uid); p.kind != metaDir || !ok {
@@ -125,26 +130,38 @@ func (d *door) openMetaDir(n *virtualNode) *dirHandle {
 		self:   n.ino(),
 		parent: func() uint64 { return uint64(volume.Root) },
 		fill:   func(*volume.Entry, *fuse.EntryOut) {}, // the kernel asks for what it wants to know
-		list: func(after string, limit int, _ bool) (list []volume.Entry, err error) {
-			for _, f := range metaFiles {
-				if f.name > after && len(list) < limit {
-					k := virtualKey{kind: metaFile, dir: volume.Root, name: f.name}
-					e := volume.Entry{Name: f.name}
-					e.Ino, e.Mode = volume.Inode(k.ino()), volume.TypeRegular
-					list = append(list, e)
-				}
-			}
-			i, err := d.vol.Inbox()
-			if errors.Is(err, volume.ErrNotExist) || inboxName <= after || len(list) == limit {
-				return list, nil
-			}
-			e := volume.Entry{Name: inboxName}
-			e.Ino, e.Mode = i, volume.TypeDir
-			at := 0
-			for at < len(list) && list[at].Name < inboxName {
+		list: func(after string, limit int, _ bool) ([]volume.Entry, error) {
+			all, err := d.metaEntries()
+			at, found := slices.BinarySearchFunc(all, after, func(e volume.Entry, name string) int { return strings.Compare(e.Name, name) })
+			if found {
 				at++
 			}
-			return append(list[:at:at], append([]volume.Entry{e}, list[at:]...)...), err
+			return all[at:min(len(all), at+limit)], err
 		},
 	}
+}
+
+// metaEntries returns what is in .rdfs, in order of names.
+func (d *door) metaEntries() (all []volume.Entry, err error) {
+	add := func(name string, i volume.Inode, mode uint32) {
+		e := volume.Entry{Name: name}
+		e.Ino, e.Mode = i, mode
+		all = append(all, e)
+	}
+	for _, f := range metaFiles {
+		k := virtualKey{kind: metaFile, dir: volume.Root, name: f.name}
+		add(f.name, volume.Inode(k.ino()), volume.TypeRegular)
+	}
+	for name := range d.shelves {
+		k := virtualKey{kind: shelfDir, dir: volume.Root, name: name}
+		add(name, volume.Inode(k.ino()), volume.TypeDir)
+	}
+	i, err := d.vol.Inbox()
+	if err == nil {
+		add(inboxName, i, volume.TypeDir)
+	} else if errors.Is(err, volume.ErrNotExist) {
+		err = nil // there was none yet
+	}
+	slices.SortFunc(all, func(a, b volume.Entry) int { return strings.Compare(a.Name, b.Name) })
+	return all, err
 }

@@ -27,6 +27,7 @@ type Options struct {
 	Debug      bool     // log every request
 	// NoPassthrough makes all bytes go through this process, for tests and doubts.
 	NoPassthrough bool
+	Shelves       map[string]Shelf // directories of links, by their names in .rdfs
 	Logger        *slog.Logger
 }
 
@@ -53,7 +54,7 @@ func New(vol *volume.Volume, path string, o Options) (*Mount, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	d := newDoor(vol, o.Logger)
+	d := newDoor(vol, &o)
 	mo := &fuse.MountOptions{
 		Name:          "rdfs",
 		FsName:        o.Source,

@@ -14,6 +14,9 @@ func (d *door) Lookup(_ <-chan struct{}, in *fuse.InHeader, name string, out *fu
 	if in.NodeId == uint64(volume.Root) && name == metaName || d.metaOf(in.NodeId) != nil {
 		return d.report("lookup", in.NodeId, d.lookupMeta(in, name, out))
 	}
+	if s, dir, n := d.shelfOf(in.NodeId); s != nil {
+		return d.report("lookup", in.NodeId, d.lookupShelf(s, dir, n, in, name, out))
+	}
 	dir, ok := live(in.NodeId)
 	if !ok || volume.Reserved(name) {
 		return d.lookupVirtual(in.NodeId, name, out)

@@ -49,6 +49,10 @@ func (d *door) findVirtual(parent uint64, name string) (k virtualKey, err error)
 // of the directory or the file that it shows.
 func (d *door) virtualAttr(k *virtualKey) (a volume.Attr, err error) {
 	switch k.kind {
+	case shelfDir, shelfLink:
+		a, err = d.shelfAttr(k)
+		a.Ino = volume.Inode(k.ino())
+		return a, err
 	case versionsDir, snapshotsDir:
 		a, err = d.vol.Getattr(k.dir)
 	case versionDir, versionFile:

@@ -30,13 +30,15 @@ const (
 	snapshotsDir                        // .snapshots in a directory
 	metaDir                             // .rdfs in the root
 	metaFile                            // .rdfs/NAME
+	shelfDir                            // .rdfs/NAME of a Shelf, or a directory in it
+	shelfLink                           // a link in a shelf
 )
 
 // virtualKey identifies a virtual node; equal keys are one node.
 type virtualKey struct {
 	kind virtualKind
-	dir  volume.Inode // that the .versions or the .snapshots belongs to
-	name string       // of the file in dir
+	dir  volume.Inode // that the .versions or the .snapshots belongs to; of a link: the file
+	name string       // of the file in dir; in a shelf: the path below .rdfs
 	file volume.FileID
 	seq  volume.Seq
 }

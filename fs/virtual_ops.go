@@ -62,14 +62,19 @@ func (d *door) readlinkVirtual(node uint64) ([]byte, fuse.Status) {
 	if w, i := d.past(node); w != nil {
 		return d.readlinkPast(w, i)
 	}
-	return nil, fuse.EINVAL
+	n := d.virtual.get(node)
+	if n == nil || n.kind != shelfLink {
+		return nil, fuse.EINVAL
+	}
+	to, err := d.shelfTarget(&n.virtualKey)
+	return []byte(to), d.report("readlink", node, err)
 }
 
-func (d *door) openDirVirtual(node uint64, out *fuse.OpenOut) fuse.Status {
-	if w, i := d.past(node); w != nil {
+func (d *door) openDirVirtual(in *fuse.InHeader, out *fuse.OpenOut) fuse.Status {
+	if w, i := d.past(in.NodeId); w != nil {
 		return d.openDirPast(w, i, out)
 	}
-	n := d.virtual.get(node)
+	n := d.virtual.get(in.NodeId)
 	if n == nil {
 		return fuse.ENOENT
 	}
@@ -81,6 +86,8 @@ func (d *door) openDirVirtual(node uint64, out *fuse.OpenOut) fuse.Status {
 		h = d.openSnapshotsDir(n.dir)
 	case metaDir:
 		h = d.openMetaDir(n)
+	case shelfDir:
+		h = d.openShelf(n, in)
 	default:
 		return fuse.ENOTDIR
 	}

@@ -265,7 +265,7 @@ func (p *planner) row(tx *catalog.Tx, k int, row *Row) {
 		p.problem(k, row, "", "permission denied: it cannot be written to")
 		return
 	}
-	path, _ := p.s.vol.PathFields(strings.Trim(row.Path, "/"), f.row.IsDir())
+	path := p.s.vol.PathFields(strings.Trim(row.Path, "/"), f.row.IsDir())
 	for field, text := range row.Set {
 		if want, ok := path[field]; ok {
 			if text == want {

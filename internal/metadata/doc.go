@@ -1,6 +1,6 @@
 // Package metadata is what people say about files, beyond single attributes: values
-// with what directories hand down, changes to many files at once, their undoing, and
-// who changed what when.
+// with what directories hand down, changes to many files at once, their undoing, who
+// changed what when, and which files lack what they must have.
 //
 // The field FIELD of a file is its extended attribute user.FIELD, and the field "tags"
 // is user.xdg.tags. A directory hands its fields down to all below it; the nearest

@@ -74,11 +74,14 @@ func resolve(levels []level, path map[string]string, s *schema.Schema) []Value {
 	return sorted(values)
 }
 
-// own returns the fields of one level, in order of field.
-func own(l level) []Value {
-	values := make(map[string]Value, len(l.fields))
+// own returns the fields of one level and those of its path, which count, in order of field.
+func own(l level, path map[string]string) []Value {
+	values := make(map[string]Value, len(l.fields)+len(path))
 	for field, value := range l.fields {
 		values[field] = Value{Field: field, Value: value, Origin: Set}
+	}
+	for field, value := range path {
+		values[field] = Value{Field: field, Value: EncodeValue([]byte(value)), Origin: FromPath}
 	}
 	return sorted(values)
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -53,6 +54,11 @@ func (g glob) match(names []string) bool {
 		g, names = g[1:], names[1:]
 	}
 	return len(names) == 0
+}
+
+// Requires reports whether any file must have a field.
+func (s *Schema) Requires() bool {
+	return s != nil && slices.ContainsFunc(s.fields, func(c *compiled) bool { return len(c.required) > 0 })
 }
 
 // Required returns the fields that a file at a path (relative to the root of the

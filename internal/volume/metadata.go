@@ -58,27 +58,38 @@ func (v *Volume) refuseValue(i catalog.Inode, who Caller, kind error, p naming.P
 	return fmt.Errorf("%w: %s", kind, p)
 }
 
-// PathFields returns the fields that a path has by the naming scheme, and the metadata
-// that the file must have by its rule.
-func (v *Volume) PathFields(path string, dir bool) (fields map[string]string, required []string) {
+// PathFields returns the fields that a path has by the naming scheme.
+func (v *Volume) PathFields(path string, dir bool) map[string]string {
 	s := v.names.scheme
 	if s == nil || path == "" {
-		return nil, nil
+		return nil
 	}
-	kind := naming.Folder
-	if !dir {
-		kind = naming.File
-		if m, err := s.Parse(path); err == nil {
-			required = m.Rule.RequireMeta
-		}
+	kind := naming.File
+	if dir {
+		kind = naming.Folder
 	}
-	fields = make(map[string]string)
+	fields := make(map[string]string)
 	for name, value := range s.Values(path, kind) {
 		if value != "" && (name[0] < '0' || name[0] > '9') { // other parts have numbers for names
 			fields[name] = value
 		}
 	}
-	return fields, required
+	return fields
+}
+
+// RequiresMeta reports whether a naming rule requires metadata.
+func (v *Volume) RequiresMeta() bool { return v.names.requires }
+
+// RequiredMeta returns the metadata that the file of a path must have by its naming rule.
+func (v *Volume) RequiredMeta(path string) []string {
+	if !v.names.requires {
+		return nil
+	}
+	m, err := v.names.scheme.Parse(path)
+	if err != nil {
+		return nil
+	}
+	return m.Rule.RequireMeta
 }
 
 // pathOf returns a path of a node from the root of the drive, for people.

@@ -1,6 +1,7 @@
 package volume
 
 import (
+	"slices"
 	"strings"
 	"sync"
 
@@ -15,8 +16,9 @@ import (
 // names is the naming policy of a volume. Its fields are used within transactions that
 // change the catalog, of which there is one at a time; mu is for the others.
 type names struct {
-	scheme *naming.Scheme // nil: every name is right, and nothing is asked
-	fold   bool           // names that differ only by case collide
+	scheme   *naming.Scheme // nil: every name is right, and nothing is asked
+	fold     bool           // names that differ only by case collide
+	requires bool           // a rule requires metadata
 
 	mu     sync.Mutex
 	dirs   map[catalog.Inode]*naming.Dir
@@ -37,6 +39,7 @@ func (s *names) init(scheme *naming.Scheme) {
 	}
 	if c := scheme.Config(); len(c.Rules) > 0 && (c.Mode != naming.Off || len(c.Subtrees) > 0) {
 		s.scheme, s.fold = scheme, !c.CaseSensitive
+		s.requires = slices.ContainsFunc(c.Rules, func(r naming.Rule) bool { return len(r.RequireMeta) > 0 })
 	}
 }
 

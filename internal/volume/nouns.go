@@ -19,4 +19,5 @@ const Root = catalog.Root
 const (
 	TypeDir     = catalog.TypeDir
 	TypeRegular = catalog.TypeRegular
+	TypeSymlink = catalog.TypeSymlink
 )
