@@ -43,6 +43,10 @@ var imports = []row{
 
 	// Finding files by what they mean.
 	{"internal/search/uselite", nil},
+	{"internal/search/synonym", nil},
+	{"internal/search/fuse", nil},
+	{"internal/search/vectors", []string{"internal/disk"}},
+	{"internal/search/semantic", []string{"internal/disk", "internal/search/synonym", "internal/search/vectors"}},
 
 	// What people say about files.
 	{"internal/metadata", []string{"internal/blob", "internal/schema", "catalog", "internal/volume"}},

@@ -13,19 +13,27 @@ const (
 	epsilon = 1e-6
 )
 
+// Encoder is the model. The zero value is ready; the first Embed reads what is compiled
+// in. It is safe for concurrent use.
+type Encoder struct{}
+
 // ID names the model and the rounding of its weights: vectors of different ids
 // cannot be compared.
-func (m *Model) ID() string { return "use-lite-1-int8" }
+func (Encoder) ID() string { return "use-lite-1-int8" }
 
 // Dim returns Dim.
-func (m *Model) Dim() int { return Dim }
+func (Encoder) Dim() int { return Dim }
 
 // Threshold is the cosine below which two texts are mostly unrelated.
-func (m *Model) Threshold() float32 { return 0.45 }
+func (Encoder) Threshold() float32 { return 0.45 }
 
 // Embed returns the vector of each text. It takes a few milliseconds for a short
-// text, and about 30 for one of 128 tokens; a cancel ends it between two texts.
-func (m *Model) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+// text, and about 40 for one of 128 tokens; a cancel ends it between two texts.
+func (Encoder) Embed(ctx context.Context, texts []string) ([][]float32, error) {
+	m, err := load()
+	if err != nil {
+		return nil, err
+	}
 	out := make([][]float32, len(texts))
 	for i, text := range texts {
 		if err := ctx.Err(); err != nil {
@@ -37,7 +45,7 @@ func (m *Model) Embed(ctx context.Context, texts []string) ([][]float32, error) 
 }
 
 // encode runs the tokens through the graph.
-func (m *Model) encode(ids []int) []float32 {
+func (m *model) encode(ids []int) []float32 {
 	if len(ids) == 0 {
 		return make([]float32, Dim)
 	}
@@ -68,7 +76,7 @@ func (m *Model) encode(ids []int) []float32 {
 }
 
 // input is twice the embedding of each token, and the signal of its position.
-func (m *Model) input(ids []int) rows {
+func (m *model) input(ids []int) rows {
 	x := newRows(len(ids), m.embed.inputs)
 	half := len(m.position)
 	for t, id := range ids {

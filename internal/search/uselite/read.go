@@ -19,9 +19,9 @@ const (
 	maxTokens = 128 // of a text
 )
 
-// Model is the encoder, ready to use. It holds slices of the compiled-in file, and
+// model is the encoder, ready to use. It holds slices of the compiled-in file, and
 // about 1 MiB beside them.
-type Model struct {
+type model struct {
 	pieces   map[string]piece
 	longest  int // bytes of the longest piece
 	embed    matrix
@@ -52,16 +52,16 @@ type layer struct {
 	rise, sum dense
 }
 
-// Load returns the model. The first call reads it, which takes some milliseconds.
-var Load = sync.OnceValues(func() (*Model, error) { return read(asset) })
+// load returns the model. The first call reads it, which takes some milliseconds.
+var load = sync.OnceValues(func() (*model, error) { return read(asset) })
 
 // read takes a file of FORMAT.md apart. The model keeps slices of b.
-func read(b []byte) (*Model, error) {
+func read(b []byte) (*model, error) {
 	if len(b) < len(magic)+sumLen || string(b[:len(magic)]) != magic {
 		return nil, fmt.Errorf("uselite: not a model of this version")
 	}
 	r := &reader{b: b[len(magic) : len(b)-sumLen]}
-	m := &Model{pieces: map[string]piece{}}
+	m := &model{pieces: map[string]piece{}}
 	for id := range r.count() {
 		text := string(r.next(int(r.byte())))
 		p := piece{id: id, score: r.float()}

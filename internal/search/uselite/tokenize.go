@@ -23,7 +23,7 @@ const (
 // tokenize cuts a text into the pieces that are most probable together (SentencePiece,
 // unigram model), and returns the ids of the first maxTokens. A run of letters that
 // no piece covers is one unknown token.
-func (m *Model) tokenize(text string) []int {
+func (m *model) tokenize(text string) []int {
 	text = clip(text)
 	words := strings.Fields(norm.NFKC.String(text))
 	if len(words) == 0 {
@@ -34,7 +34,7 @@ func (m *Model) tokenize(text string) []int {
 
 // cut finds the best way through s: best[i] is the score of the best pieces up to
 // byte i, and last[i] the one that ends there.
-func (m *Model) cut(s string) []int {
+func (m *model) cut(s string) []int {
 	type step struct {
 		from, id int
 		score    float32

@@ -32,8 +32,8 @@ func goldens(t *testing.T) []golden {
 	return out
 }
 
-func load(t testing.TB) *Model {
-	m, err := Load()
+func loaded(t testing.TB) *model {
+	m, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func cosine(a, b []float32) (sum float64) {
 }
 
 func TestTokensAreThoseOfTheOriginal(t *testing.T) {
-	m := load(t)
+	m := loaded(t)
 	for _, g := range goldens(t) {
 		want := g.Tokens[:min(len(g.Tokens), maxTokens)]
 		if got := m.tokenize(g.Text); !slices.Equal(got, want) {
@@ -58,9 +58,8 @@ func TestTokensAreThoseOfTheOriginal(t *testing.T) {
 }
 
 func TestVectorsAreThoseOfTheOriginalGraph(t *testing.T) {
-	m := load(t)
 	for _, g := range goldens(t) {
-		vectors, err := m.Embed(t.Context(), []string{g.Text})
+		vectors, err := Encoder{}.Embed(t.Context(), []string{g.Text})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,7 +78,7 @@ func TestVectorsAreThoseOfTheOriginalGraph(t *testing.T) {
 
 func TestTextWithoutWordsHasTheZeroVector(t *testing.T) {
 	for _, text := range []string{"", " ", "\t\n\u00a0"} {
-		v, err := load(t).Embed(t.Context(), []string{text})
+		v, err := Encoder{}.Embed(t.Context(), []string{text})
 		if err != nil || slices.ContainsFunc(v[0], func(f float32) bool { return f != 0 }) || len(v[0]) != Dim {
 			t.Errorf("%q: %v, %v", text, v, err)
 		}
@@ -87,7 +86,7 @@ func TestTextWithoutWordsHasTheZeroVector(t *testing.T) {
 }
 
 func TestLongAndBrokenTextsAreBounded(t *testing.T) {
-	m := load(t)
+	m := loaded(t)
 	for name, text := range map[string]string{
 		"a megabyte of letters": strings.Repeat("x", 1<<20),
 		"not UTF-8":             strings.Repeat("\xff\xfe", 1<<19),
@@ -156,7 +155,7 @@ func FuzzTokenize(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, id := range load(t).tokenize(s) {
+		for _, id := range loaded(t).tokenize(s) {
 			if id < 0 || id >= 8000 {
 				t.Errorf("%q: token %d", s, id)
 			}
@@ -165,7 +164,6 @@ func FuzzTokenize(f *testing.F) {
 }
 
 func BenchmarkEmbed(b *testing.B) {
-	m := load(b)
 	for name, text := range map[string]string{
 		"query":      "brain scan of elderly people",
 		"sentence":   "Resting state EEG of patients with epilepsy, eyes closed",
@@ -173,7 +171,7 @@ func BenchmarkEmbed(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				if _, err := m.Embed(b.Context(), []string{text}); err != nil {
+				if _, err := (Encoder{}).Embed(b.Context(), []string{text}); err != nil {
 					b.Fatal(err)
 				}
 			}
