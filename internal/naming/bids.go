@@ -5,15 +5,17 @@ import (
 	"strings"
 )
 
-// The bids preset accepts the names of raw datasets by the Brain Imaging Data Structure: MRI (anat, func, dwi, fmap,
-// perf), EEG, MEG, iEEG, PET, behavioural data, their sidecars also higher up (the principle of
-// inheritance), and the files at the top. The drive is one dataset. What BIDS leaves to its authors (code, derivatives,
-// sourcedata, stimuli) is free. Near-infrared, motion, microscopy and spectroscopy data need rules of one's own.
+// The bids preset accepts the names of raw datasets by the Brain Imaging Data Structure, version 1.10: MRI (anat, func,
+// dwi, fmap, perf), spectroscopy (mrs), EEG, iEEG, MEG, PET, near-infrared spectroscopy (nirs), motion, microscopy
+// (micr), behavioural data, their sidecars also higher up (the principle of inheritance), and the files at the top.
+// The drive is one dataset. What BIDS leaves to its authors (code, derivatives, sourcedata, stimuli) is free. What came
+// with version 1.11 (electromyography) needs rules of one's own, but for the events of an eye tracker.
 
 // bidsEntities in the order in which they stand in a name. The value of some is a
 // number or a word of a list.
 var bidsEntities = []struct{ key, spec string }{
-	{"task", ""}, {"acq", ""}, {"ce", ""}, {"trc", ""}, {"rec", ""}, {"dir", ""}, {"run", "/[0-9]+/"}, {"mod", ""},
+	{"sample", ""}, {"task", ""}, {"tracksys", ""}, {"acq", ""}, {"nuc", ""}, {"voi", ""}, {"ce", ""}, {"trc", ""},
+	{"stain", ""}, {"rec", ""}, {"dir", ""}, {"run", "/[0-9]+/"}, {"mod", ""},
 	{"echo", "/[0-9]+/"}, {"flip", "/[0-9]+/"}, {"inv", "/[0-9]+/"}, {"mt", "enum(on|off)"},
 	{"part", "enum(mag|phase|real|imag)"}, {"proc", ""}, {"space", ""}, {"split", "/[0-9]+/"},
 	{"recording", ""}, {"chunk", "/[0-9]+/"},
@@ -30,8 +32,10 @@ type bidsGroup struct {
 }
 
 const (
-	nifti = "nii.gz|nii|json"
-	table = "tsv|json"
+	nifti      = "nii.gz|nii|json"
+	table      = "tsv|json"
+	recordings = "physio|physioevents|stim"
+	recording  = "tsv.gz|json"
 )
 
 var bidsGroups = []bidsGroup{
@@ -47,49 +51,64 @@ var bidsGroups = []bidsGroup{
 	{"anat-mpm", "anat", "task acq ce rec run echo flip! mt! part", "MPM|MTS", nifti, ""},
 	{"anat-mtr", "anat", "task acq ce rec run mt! part", "MTR", nifti, ""},
 
-	{"func", "func", "task! acq ce rec dir run echo part", "bold|cbv|sbref", nifti, ""},
+	{"func", "func", "task! acq ce rec dir run echo part", "bold|cbv|sbref|noRF", nifti, ""},
 	{"func-phase", "func", "task! acq ce rec dir run echo", "phase", nifti, ""},
 	{"func-events", "func", "task! acq ce rec dir run", "events", table, ""},
-	{"func-recordings", "func", "task! acq ce rec dir run recording", "physio|stim", "tsv.gz|json", ""},
+	{"func-recordings", "func", "task! acq ce rec dir run recording", recordings, recording, ""},
 
 	{"dwi", "dwi", "acq rec dir run part chunk", "dwi", nifti + "|bval|bvec", ""},
 	{"dwi-sbref", "dwi", "acq rec dir run part chunk", "sbref", nifti, ""},
 	{"dwi-maps", "dwi", "acq rec dir run chunk", "ADC|FA|S0map|colFA|expADC|trace", nifti, ""},
-	{"dwi-recordings", "dwi|perf", "task! acq rec dir run recording", "physio|stim", "tsv.gz|json", ""},
+	{"dwi-recordings", "dwi|perf", "task! acq rec dir run recording", recordings, recording, ""},
 
 	{"fmap", "fmap", "acq run", "phasediff|phase1|phase2|magnitude1|magnitude2|magnitude|fieldmap", nifti, ""},
-	{"fmap-pepolar", "fmap", "acq ce dir! run", "epi|m0scan", nifti, ""},
+	{"fmap-pepolar", "fmap", "acq ce dir! run", "epi", nifti + "|bval|bvec", ""},
+	{"fmap-m0scan", "fmap", "acq ce dir! run", "m0scan", nifti, ""},
 	{"fmap-TB1DAM", "fmap", "acq ce rec run flip! inv part", "TB1DAM", nifti, ""},
 	{"fmap-TB1EPI", "fmap", "acq ce rec run echo! flip! inv part", "TB1EPI", nifti, ""},
 	{"fmap-RF", "fmap", "acq ce rec run echo flip inv part", "TB1AFI|TB1TFL|TB1RFM|RB1COR", nifti, ""},
 	{"fmap-TB1SRGE", "fmap", "acq ce rec run echo flip! inv! part", "TB1SRGE", nifti, ""},
 	{"fmap-maps", "fmap", "acq ce rec run", "TB1map|RB1map", nifti, ""},
 
-	{"perf", "perf", "acq rec dir run", "asl|m0scan", nifti, ""},
+	{"perf", "perf", "acq rec dir run", "asl|m0scan|noRF", nifti, ""},
 	{"perf-context", "perf", "acq rec dir run", "aslcontext", table, ""},
 	{"perf-labeling", "perf", "acq rec run", "asllabeling", "jpg", ""},
+
+	{"mrs", "mrs", "task acq nuc voi rec run echo inv", "svs|mrsi|unloc|mrsref", nifti, ""},
+	{"mrs-events", "mrs", "task! acq nuc voi rec run", "events", table, ""},
+	{"mrs-recordings", "mrs", "task! acq nuc voi rec run recording", recordings, recording, ""},
 
 	{"eeg", "eeg", "task! acq run", "eeg", "json|edf|vhdr|vmrk|eeg|set|fdt|bdf|nwb", ""},
 	{"ieeg", "ieeg", "task! acq run", "ieeg", "json|edf|vhdr|vmrk|eeg|set|fdt|nwb", "mefd"},
 	{"meg", "meg", "task! acq run proc split", "meg", "json|fif|sqd|con|ave|raw|raw.mhd|kdf|chn|trg", "ds|-"},
 	{"meg-digitizer", "meg", "task! acq run proc split", "digitizer", "txt", ""},
-	{"meg-headshape", "meg", "acq", "headshape", "pos|hsp|elp|eeg|elc|hpts|txt|json|fif", ""},
 	{"meg-markers", "meg", "task acq space", "markers", "sqd|mrk", ""},
-	{"channels", "eeg|ieeg", "task! acq run", "channels", table, ""},
+	{"channels", "eeg|ieeg|nirs", "task! acq run", "channels", table, ""},
 	{"meg-channels", "meg", "task! acq run proc", "channels", table, ""},
 	{"coordsystem", "eeg|ieeg", "acq space", "coordsystem", "json", ""},
 	{"meg-coordsystem", "meg", "acq", "coordsystem", "json", ""},
 	{"electrodes", "eeg|ieeg", "acq run space", "electrodes", table, ""},
 	{"meg-electrodes", "meg", "acq run proc space", "electrodes", table, ""},
-	{"photo", "eeg|ieeg|meg", "acq", "photo", "jpg|png|tif", ""},
-	{"events", "beh|eeg|ieeg|meg", "task! acq run", "events", table, ""},
-	{"recordings", "beh|eeg|ieeg", "task! acq run recording", "physio|stim", "tsv.gz|json", ""},
-	{"meg-recordings", "meg", "task! acq run proc recording", "physio|stim", "tsv.gz|json", ""},
+	{"photo", "eeg|ieeg|meg|nirs", "acq", "photo", "jpg|png|tif", ""},
+	{"events", "beh|eeg|ieeg|meg|nirs", "task! acq run", "events", table, ""},
+	{"recordings", "beh|eeg|ieeg|nirs", "task! acq run recording", recordings, recording, ""},
+	{"meg-recordings", "meg", "task! acq run proc recording", recordings, recording, ""},
+
+	{"nirs", "nirs", "task! acq run", "nirs", "snirf|json", ""},
+	{"nirs-coordsystem", "nirs", "acq", "coordsystem", "json", ""},
+	{"nirs-optodes", "nirs", "acq", "optodes", table, ""},
+
+	{"motion", "motion", "task! tracksys! acq run", "motion|channels", table, ""},
+	{"motion-events", "motion", "task! tracksys acq run", "events", table, ""},
+
+	{"micr", "micr", "sample! acq stain run chunk",
+		"TEM|SEM|uCT|BF|DF|PC|DIC|FLUO|CONF|PLI|CARS|2PE|MPE|SR|NLO|OCT|SPIM|hipCT", "ome.tif|ome.btf|tif|png|nwb|json", "ome.zarr"},
+	{"micr-photo", "micr", "sample! acq", "photo", "jpg|png|tif|json", ""},
 
 	{"pet", "pet", "task trc rec run", "pet", nifti, ""},
 	{"pet-blood", "pet", "task trc rec run recording!", "blood", table, ""},
 	{"pet-events", "pet", "task! trc rec run", "events", table, ""},
-	{"pet-recordings", "pet", "task trc rec run recording", "physio|stim", "tsv.gz|json", ""},
+	{"pet-recordings", "pet", "task trc rec run recording", recordings, recording, ""},
 
 	{"beh", "beh", "task! acq run", "beh", table, ""},
 }
@@ -149,16 +168,17 @@ func bids() Config {
 			if slices.Contains(exts, "json") && !slices.Contains(suffixes, s) {
 				suffixes = append(suffixes, s)
 			}
-			if slices.Contains(exts, "tsv") && !slices.Contains(tables, s) {
+			if slices.Contains(exts, "tsv") && !slices.Contains(tables, s) && s != "beh" && s != "motion" { // those two are data
 				tables = append(tables, s)
 			}
 		}
 	}
-	// The calibration files of MEGIN systems have names of their own.
+	// The calibration files of MEGIN systems have names of their own, and each maker of digitizers a format.
 	meg := bidsSubject + "meg/sub-{sub}_[ses-{ses}_]"
 	c.Rules = append(c.Rules,
 		Rule{ID: "meg-calibration", Paths: []string{meg + "acq-calibration_meg.dat"}},
 		Rule{ID: "meg-crosstalk", Paths: []string{meg + "acq-crosstalk_meg.fif"}},
+		Rule{ID: "meg-headshape", Paths: []string{meg + "[acq-{acq}_]headshape.{format:/[0-9A-Za-z]+/}"}},
 		Rule{ID: "scans", Description: "what was measured when", Paths: []string{bidsSubject + "sub-{sub}_[ses-{ses}_]scans.(tsv|json)"}},
 		Rule{ID: "sessions", Description: "the sessions of a participant", Paths: []string{"sub-{sub}/sub-{sub}_sessions.(tsv|json)"}},
 	)
