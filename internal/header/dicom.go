@@ -26,7 +26,7 @@ const (
 )
 
 const (
-	maxElements   = 20_000
+	maxDICOM      = 20_000    // elements
 	dicomOpen     = 1<<32 - 1 // a length that is not told
 	maxDICOMDepth = 16
 )
@@ -94,7 +94,7 @@ func orZero(b []byte) []byte {
 
 // element reads one element, with all within it, and returns its tag.
 func (d *dicom) element(depth int) dicomTag {
-	if d.elements++; d.elements > maxElements || depth > maxDICOMDepth {
+	if d.elements++; d.elements > maxDICOM || depth > maxDICOMDepth {
 		d.err = errEnd
 		return 0
 	}

@@ -42,7 +42,9 @@ type Array struct {
 
 const (
 	maxItems = 2000     // columns and arrays that are kept
-	maxName  = 500      // bytes of a name
+	maxName  = 500      // bytes of a name, a value or a finding
+	maxType  = 1000     // bytes of a type: that of a record names its members
+	maxRank  = 1024     // dimensions of an array
 	maxJSON  = 60 << 10 // of AppendJSON: an extended attribute holds 64 KiB
 )
 
@@ -70,6 +72,10 @@ type kind struct {
 	at    int
 	magic string
 	read  func(*source, *Info)
+}
+
+func (k *kind) matches(b []byte) bool {
+	return len(b) >= k.at+len(k.magic) && string(b[k.at:k.at+len(k.magic)]) == k.magic
 }
 
 var kinds = []kind{
@@ -108,7 +114,7 @@ func (s *source) read(info *Info) {
 		return
 	}
 	for _, k := range kinds {
-		if len(head) >= k.at+len(k.magic) && string(head[k.at:k.at+len(k.magic)]) == k.magic {
+		if k.matches(head) {
 			k.read(s, info)
 			if info.Format != "" {
 				return
@@ -126,7 +132,7 @@ func (s *source) read(info *Info) {
 
 func (i *Info) finding(format string, args ...any) {
 	if len(i.Findings) < 20 {
-		i.Findings = append(i.Findings, fmt.Sprintf(format, args...))
+		i.Findings = append(i.Findings, clean(fmt.Sprintf(format, args...)))
 	}
 }
 
@@ -146,7 +152,7 @@ func (i *Info) column(c Column) {
 		i.Truncated = true
 		return
 	}
-	c.Name, c.Unit = clean(c.Name), clean(c.Unit)
+	c.Name, c.Type, c.Unit = clean(c.Name), cut(c.Type, maxType), clean(c.Unit)
 	i.Columns = append(i.Columns, c)
 }
 
@@ -155,7 +161,11 @@ func (i *Info) array(a Array) {
 		i.Truncated = true
 		return
 	}
-	a.Name, a.Unit = clean(a.Name), clean(a.Unit)
+	a.Name, a.Type, a.Unit = clean(a.Name), cut(a.Type, maxType), clean(a.Unit)
+	if len(a.Shape) > maxRank {
+		i.finding("%s: it has %d dimensions", a.Name, len(a.Shape))
+		return
+	}
 	if a.Shape == nil {
 		a.Shape = []int64{}
 	}
@@ -175,10 +185,16 @@ func (i *Info) rows(n int64) {
 }
 
 // clean makes a text of a file safe to keep: UTF-8, not long, without padding.
-func clean(s string) string {
-	s = strings.ToValidUTF8(strings.Trim(s, " \x00"), "\uFFFD")
-	if len(s) > maxName {
-		s = strings.ToValidUTF8(s[:maxName], "")
+func clean(s string) string { return cut(strings.Trim(s, " \x00"), maxName) }
+
+// cut makes a text UTF-8 of at most n bytes.
+func cut(s string, n int) string {
+	if len(s) > 2*n {
+		s = s[:2*n]
+	}
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) > n {
+		s = strings.ToValidUTF8(s[:n], "")
 	}
 	return s
 }

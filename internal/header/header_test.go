@@ -252,35 +252,6 @@ func TestLongHeadersAreCut(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	for _, b := range samples(f) {
-		if len(b) < 32<<10 {
-			f.Add(b)
-		}
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		info := read(b)
-		if len(info.Findings) > 0 && strings.Contains(info.Findings[0], "could not be read") {
-			t.Fatal(info.Findings[0])
-		}
-		j := info.AppendJSON(nil)
-		back, err := ParseJSON(j)
-		if err != nil || len(j) > maxJSON {
-			t.Fatalf("%d bytes of JSON, %v", len(j), err)
-		}
-		if !back.Truncated && back.Fingerprint() != info.Fingerprint() {
-			t.Fatalf("the fingerprint changes on its way through JSON: %s", j)
-		}
-		for _, a := range info.Arrays {
-			for _, n := range a.Shape {
-				if n < 0 {
-					t.Fatalf("%s: %v", info.Format, a)
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkRead(b *testing.B) {
 	files := samples(b)
 	for _, name := range []string{"table.csv", "old.h5", "one.nii.gz", "plain.npy", "photo.jpg", "arrow.parquet", "sidecar.json"} {

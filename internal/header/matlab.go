@@ -16,6 +16,7 @@ const (
 	matComplex    = 0x0800
 	matLogical    = 0x0200
 	matPrefix     = 2048 // bytes of a compressed variable that are unpacked
+	maxVariables  = 2 * maxItems
 )
 
 // readMAT5 reads the variables of a MATLAB 5 file.
@@ -31,7 +32,12 @@ func readMAT5(s *source, info *Info) {
 		info.finding("the byte order is not told")
 		return
 	}
-	for off := int64(128); off < s.size && len(info.Arrays) <= maxItems; {
+	off := int64(128)
+	for n := 0; off < s.size; n++ {
+		if n == maxVariables {
+			info.Truncated = true
+			return
+		}
 		c := s.at(off, order)
 		typ, size := c.u32(), int64(c.u32())
 		if c.err != nil {

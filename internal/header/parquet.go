@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// maxFooter bounds how much of a Parquet footer is read: what is wanted stands first.
-const maxFooter = 1 << 20
+const (
+	maxFooter   = 1 << 20       // bytes of a Parquet footer that are read: what is wanted stands first
+	maxElements = 10 * maxItems // of its schema that are kept
+)
 
 var parquetTypes = []string{"bool", "int32", "int64", "int96", "float32", "float64", "binary", "fixed"}
 
@@ -40,8 +42,11 @@ func readParquet(s *source, info *Info) {
 				t.bad = true
 			}
 			for i := 0; i < size && !t.bad; i++ {
-				elements = append(elements, t.parquetElement())
+				if e := t.parquetElement(); i < maxElements {
+					elements = append(elements, e)
+				}
 			}
+			info.Truncated = size > maxElements
 		case id == 3 && typ == thriftI64:
 			info.rows(t.zigzag())
 			t.done = true // row groups come next, and are long
@@ -55,9 +60,11 @@ func readParquet(s *source, info *Info) {
 	}
 	at := 1
 	for range elements[0].children {
-		at = parquetColumns(info, elements, at, nil, 0)
+		if at = parquetColumns(info, elements, at, nil, 0); at > len(elements) {
+			break
+		}
 	}
-	if at > len(elements) {
+	if at > len(elements) && !info.Truncated {
 		info.finding("the schema ends too early")
 	}
 }
@@ -69,9 +76,10 @@ type parquetElement struct {
 	repeated bool
 }
 
-// parquetColumns adds the leaves below an element and returns the one behind it.
+// parquetColumns adds the leaves below an element and returns the one behind it, one
+// that cannot be when there are no more, or too many.
 func parquetColumns(info *Info, all []parquetElement, at int, above []string, depth int) int {
-	if at >= len(all) || depth > 50 {
+	if at >= len(all) || depth > 50 || info.Truncated && len(info.Columns) == maxItems {
 		return len(all) + 1
 	}
 	e := all[at]
@@ -196,11 +204,7 @@ func (t *thrift) skip(typ byte, depth int) {
 	case thriftList, 10:
 		n, elem := t.list()
 		for i := 0; i < n && !t.bad; i++ {
-			if elem == thriftTrue || elem == thriftFalse {
-				t.byte() // in a list a truth value takes a byte
-				continue
-			}
-			t.skip(elem, depth+1)
+			t.skipElement(elem, depth+1)
 		}
 	case 11:
 		n := t.uint()
@@ -209,14 +213,24 @@ func (t *thrift) skip(typ byte, depth int) {
 		}
 		kv := t.byte()
 		for i := uint64(0); i < n && !t.bad; i++ {
-			t.skip(kv>>4, depth+1)
-			t.skip(kv&15, depth+1)
+			t.skipElement(kv>>4, depth+1)
+			t.skipElement(kv&15, depth+1)
 		}
 	case thriftStruct:
 		t.fields(func(_ int16, typ byte) { t.skip(typ, depth+1) })
 	default:
 		t.bad = true
 	}
+}
+
+// skipElement passes over an element of a list or a map, in which a truth value takes
+// a byte.
+func (t *thrift) skipElement(typ byte, depth int) {
+	if typ == thriftTrue || typ == thriftFalse {
+		t.byte()
+		return
+	}
+	t.skip(typ, depth)
 }
 
 func (t *thrift) parquetElement() (e parquetElement) {
@@ -231,7 +245,7 @@ func (t *thrift) parquetElement() (e parquetElement) {
 		case id == 3 && typ == 5:
 			e.repeated = t.zigzag() == 2
 		case id == 4 && typ == thriftBinary:
-			e.name = t.binary()
+			e.name = clean(t.binary())
 		case id == 5 && typ == 5:
 			e.children = int(min(max(t.zigzag(), 0), int64(len(t.b))))
 		case id == 6 && typ == 5:

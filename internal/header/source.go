@@ -9,6 +9,11 @@ import (
 const (
 	pageSize = 16 << 10
 	maxPages = 256 // of one file that are read
+
+	// maxWork bounds what is done with the pages: structures may lie over each other, and lead to each other
+	// again and again. A read is a unit, and so is each workBytes that it gives.
+	maxWork   = 1 << 20
+	workBytes = 64
 )
 
 // source reads a file in pages, of which it reads so many and no more. A read behind
@@ -17,7 +22,8 @@ type source struct {
 	r     io.ReaderAt
 	size  int64
 	pages map[int64][]byte
-	full  bool // there was more to read than is allowed
+	work  int64
+	full  bool // there was more to read, or to do, than is allowed
 	// nested: the file is the unpacked beginning of another, whose length is not known.
 	nested bool
 	err    error
@@ -63,7 +69,12 @@ func (s *source) bytes(off, n int64) []byte {
 	if off < 0 || n <= 0 || off >= s.size {
 		return nil
 	}
+	if s.work > maxWork {
+		s.full = true
+		return nil
+	}
 	n = min(n, s.size-off)
+	s.work += 1 + min(n, maxPages*pageSize)/workBytes
 	first := s.page(off / pageSize)
 	at := off % pageSize
 	if at+n <= int64(len(first)) {
