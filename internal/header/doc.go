@@ -8,9 +8,10 @@
 // Guarantees: Read never fails, and never takes long: it reads at most 4 MiB of a
 // file, whatever the file says of itself (the lines of a CSV or JSON lines file up to
 // countLines bytes are counted beside that), keeps at most maxItems columns and
-// arrays, follows structures to a fixed depth, and reads the same bytes again only so often (maxWork). A file that is not what it begins
-// as is a finding in the Info. What is read depends on the content alone, never on the
-// name. Nothing about a patient is taken out of a DICOM or EDF file.
+// arrays, follows structures to a fixed depth, and reads the same bytes again only so
+// often (maxWork). A file that is not what it begins as is a finding in the Info. What
+// is read depends on the content alone, never on the name. Nothing about a patient is
+// taken out of a DICOM or EDF file.
 //
 // The parsers are small and read headers only: the libraries for these formats read
 // data, trust the file's lengths, or bring more code than all of them together.
