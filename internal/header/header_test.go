@@ -2,6 +2,7 @@ package header
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"flag"
 	"math/rand/v2"
@@ -117,12 +118,8 @@ type countingReader struct {
 }
 
 func (r *countingReader) ReadAt(p []byte, off int64) (int, error) {
-	n := 0
-	if off < int64(len(r.head)) {
-		n = copy(p, r.head[off:])
-	}
-	for i := range p[n:] {
-		p[n+i] = r.head[(off+int64(n+i))%int64(len(r.head))]
+	for n, at := 0, off%int64(len(r.head)); n < len(p); at = 0 {
+		n += copy(p[n:], r.head[at:])
 	}
 	r.read += int64(len(p))
 	return len(p), nil
@@ -177,6 +174,26 @@ func TestTablesAreRecognised(t *testing.T) {
 		if got != tt.want {
 			t.Errorf("%s:\ngot  %q\nwant %q", tt.name, got, tt.want)
 		}
+	}
+}
+
+// Quoted cells may hold lines and quotes, and lie over the bounds of what is read at once.
+func TestRowsOfALongTableAreCounted(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 3))
+	var text bytes.Buffer
+	w := csv.NewWriter(&text)
+	w.Write([]string{"name", "note", "value"})
+	rows := 0
+	for ; text.Len() < 300<<10; rows++ {
+		note := []string{"plain", "two\nlines", `a "word"`, "\n\n\n", `"`, "a,b"}[r.IntN(6)]
+		w.Write([]string{"sub-" + strings.Repeat("x", r.IntN(50)), note, "1.5"})
+		w.Flush()
+	}
+	info := read(text.Bytes())
+	if info.Rows == nil || *info.Rows != int64(rows) || len(info.Columns) != 3 {
+		t.Errorf("got %+v, want %d rows", info, rows)
 	}
 }
 

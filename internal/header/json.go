@@ -181,6 +181,12 @@ func (d *scanner) object(k *keys) (ends bool) {
 
 func (d *scanner) string() (s string, ok bool) {
 	start := d.i
+	if end := bytes.IndexByte(d.b[start+1:], '"'); end >= 0 {
+		if b := d.b[start+1 : start+1+end]; isPlain(b) {
+			d.i += end + 2
+			return string(b), true
+		}
+	}
 	for d.i++; d.i < len(d.b); d.i++ {
 		switch d.b[d.i] {
 		case '\\':
@@ -195,6 +201,17 @@ func (d *scanner) string() (s string, ok bool) {
 		}
 	}
 	return "", false
+}
+
+// isPlain reports whether a string means what it shows: nothing is escaped, or would
+// have to be.
+func isPlain(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c >= 0x80 || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // value passes over a value and returns its type; "" is null.

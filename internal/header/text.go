@@ -355,20 +355,16 @@ func countRows(s *source) int64 {
 		b := buf[:n]
 		off += int64(n)
 		if !quoted && bytes.IndexByte(b, '"') < 0 {
-			rows += int64(bytes.Count(b, []byte("\n")))
+			rows += int64(bytes.Count(b, newline))
 		} else {
-			for _, c := range b {
-				if c == '"' {
-					quoted = !quoted
-				} else if c == '\n' && !quoted {
-					rows++
-				}
-			}
+			var ended int64
+			ended, quoted = countQuoted(b, quoted)
+			rows += ended
 		}
 		last = b[n-1]
 		if off >= s.size {
 			end := bytes.TrimRight(b, " \t\r\n")
-			blank = int64(bytes.Count(b[len(end):], []byte("\n")))
+			blank = int64(bytes.Count(b[len(end):], newline))
 		}
 	}
 	if last != '\n' {
@@ -378,4 +374,20 @@ func countRows(s *source) int64 {
 		rows -= blank - 1
 	}
 	return rows
+}
+
+var newline, quote = []byte("\n"), []byte(`"`)
+
+// countQuoted counts the lines of b that end outside of a quoted cell. quoted says
+// whether b begins within one, and returned, whether it ends so.
+func countQuoted(b []byte, quoted bool) (rows int64, _ bool) {
+	for len(b) > 0 {
+		line, rest, ends := bytes.Cut(b, newline)
+		quoted = quoted != (bytes.Count(line, quote)%2 == 1)
+		if ends && !quoted {
+			rows++
+		}
+		b = rest
+	}
+	return rows, quoted
 }
