@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // Source brings back what is not here. It is called from many goroutines at
@@ -31,6 +32,7 @@ type Source interface {
 type Options struct {
 	Dir    string // made when missing
 	Source Source
+	Ring   *crypt.Ring // says what bytes are called; nil: by their BLAKE3
 
 	MaxSize       int64 // bytes on disk that the cache may take; 0: no limit
 	MinFree       int64 // bytes that must stay free on Dir's filesystem

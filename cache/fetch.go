@@ -135,7 +135,7 @@ func (c *Cache) receive(ctx context.Context, f *os.File, m blob.Manifest) error 
 	if next != len(m.Chunks) {
 		return fmt.Errorf("%w: the source sent %d of %d chunks", blob.ErrCorrupt, next, len(m.Chunks))
 	}
-	if sum := h.Sum(); sum != m.ID {
+	if sum := h.Sum(); !c.o.Ring.IsContent(m.ID, sum) {
 		return fmt.Errorf("%w: the bytes that came have BLAKE3 %s", blob.ErrCorrupt, sum)
 	}
 	return nil

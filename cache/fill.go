@@ -173,7 +173,7 @@ func (f *fill) bring(ctx context.Context, list []int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if j != next || j >= len(want) || len(p) != int(chunks[j].Size) || blob.Sum(p) != chunks[j].ID {
+		if j != next || j >= len(want) || len(p) != int(chunks[j].Size) || !f.c.o.Ring.IsChunk(chunks[j].ID, p) {
 			return fmt.Errorf("chunk %d: %w: the source sent other bytes", want[min(next, len(want)-1)], blob.ErrCorrupt)
 		}
 		written, err := f.write(p, f.offs[want[j]])
@@ -199,7 +199,7 @@ func (f *fill) verifyClaim(i int, buf []byte) []byte {
 		buf = make([]byte, size)
 	}
 	buf = buf[:size]
-	if _, err := f.file.ReadAt(buf, f.offs[i]); err == nil && blob.Sum(buf) == f.m.Chunks[i].ID {
+	if _, err := f.file.ReadAt(buf, f.offs[i]); err == nil && f.c.o.Ring.IsChunk(f.m.Chunks[i].ID, buf) {
 		return buf
 	}
 	f.mu.Lock()

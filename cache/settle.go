@@ -51,7 +51,7 @@ func (c *Cache) judge(ctx context.Context, p place, k Key, id blob.ID, size int6
 		if p.gen == 0 && fresh(&st, id, size) {
 			return true, nil // another has settled it
 		}
-		bad = check(ctx, fd, &st, id, size)
+		bad = c.check(ctx, fd, &st, id, size)
 	}
 
 	defer c.lock(k)()
@@ -78,7 +78,7 @@ func (c *Cache) judge(ctx context.Context, p place, k Key, id blob.ID, size int6
 
 // check hashes an open file whose attributes are st. The error says for people
 // how it differs from content id of size bytes.
-func check(ctx context.Context, fd int, st *unix.Stat_t, id blob.ID, size int64) error {
+func (c *Cache) check(ctx context.Context, fd int, st *unix.Stat_t, id blob.ID, size int64) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return errors.New("it is not a regular file")
 	}
@@ -105,7 +105,7 @@ func check(ctx context.Context, fd int, st *unix.Stat_t, id blob.ID, size int64)
 		_, _ = h.Write(buf[:n])
 		off += int64(n)
 	}
-	if sum := h.Sum(); sum != id {
+	if sum := h.Sum(); !c.o.Ring.IsContent(id, sum) {
 		return fmt.Errorf("its BLAKE3 is %s", sum)
 	}
 	return nil

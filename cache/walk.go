@@ -159,7 +159,7 @@ func (c *Cache) Verify(ctx context.Context, e Entry, id blob.ID, size int64) err
 	if e.Partial {
 		err = c.verifyPartial(ctx, f, id)
 	} else {
-		err = check(ctx, fd, &st, id, size)
+		err = c.check(ctx, fd, &st, id, size)
 	}
 	if err == nil || ctx.Err() != nil {
 		return ctx.Err()
@@ -190,7 +190,7 @@ func (c *Cache) verifyPartial(ctx context.Context, f *os.File, id blob.ID) error
 			if _, err := f.ReadAt(buf, off); err != nil {
 				return fmt.Errorf("chunk %d cannot be read at byte %d: %w", i, off, err)
 			}
-			if blob.Sum(buf) != ch.ID {
+			if !c.o.Ring.IsChunk(ch.ID, buf) {
 				return fmt.Errorf("chunk %d at byte %d is not what was stored", i, off)
 			}
 		}

@@ -48,6 +48,24 @@ func (t *Tx) Content(id blob.ID) (m blob.Manifest, err error) {
 	return m, nil
 }
 
+// FirstChunk returns the id of the first chunk of a content. The content of size 0 has
+// none: ErrNotExist.
+func (t *Tx) FirstChunk(id blob.ID) (blob.ID, error) {
+	if row := t.kv.Get(keyContent(id, 0)); row != nil {
+		r := reader{b: row}
+		r.size()
+		chunk := r.id()
+		if r.err != nil {
+			return blob.ID{}, fmt.Errorf("catalog: content %s: %w", id.Short(), r.err)
+		}
+		return chunk, nil
+	}
+	if !t.HasChunk(id) {
+		return blob.ID{}, fmt.Errorf("content %s: %w", id.Short(), ErrNotExist)
+	}
+	return id, nil
+}
+
 // parseContent reads the joined parts of a content's chunk list.
 func parseContent(id blob.ID, list []byte) (blob.Manifest, error) {
 	r := reader{b: list}

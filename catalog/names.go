@@ -141,6 +141,19 @@ func (t *Tx) Path(i Inode) (string, error) {
 	return strings.Join(up, "/"), nil
 }
 
+// LastNamed returns the last epoch at the end of which i had a name that it has no more.
+func (t *Tx) LastNamed(i Inode) (last Epoch, ok bool) {
+	key := key1(tableParent, uint64(i))
+	from := append([]byte{byte(tablePast)}, key...)
+	t.kv.Ascend(from, prefixEnd(from), func(k, _ []byte) bool {
+		if _, died := splitPast(k); died > last {
+			last, ok = died, true
+		}
+		return true
+	})
+	return last - 1, ok
+}
+
 // LastAt returns the inode that name in dir meant before the name was last taken
 // away or given to another inode, and the epoch in which that happened, if that
 // was in epoch since or later.

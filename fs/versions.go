@@ -124,7 +124,7 @@ func (d *door) getxattrVersion(node uint64, name string, dest []byte) (uint32, f
 	if err != nil {
 		return 0, d.report("getxattr", node, err)
 	}
-	value, err := volume.VersionAttr(&ver, name)
+	value, err := d.vol.VersionAttr(&ver, name)
 	if err == nil {
 		return reply(value, dest)
 	}

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rdfs/rdfs/internal/keys"
 )
 
 // app is what the commands share. Tests make their own.
@@ -19,6 +21,10 @@ type app struct {
 	// patience is how long a command waits for another one, or for a mount that is
 	// starting or ending.
 	patience time.Duration
+	// secret was given by the process that started this one; nil: none was.
+	secret *keys.Secret
+	// keyFile opens an encrypted repository; "": it was not given on the command line.
+	keyFile string
 }
 
 // run runs a command line and returns its exit status.
@@ -89,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand(), a.trashCommand(), a.undeleteCommand())
 	add("metadata", a.metaCommand(), a.tagCommand())
 	add("names", a.namesCommand(), a.whyCommand())
-	add("care", a.syncCommand(), a.checkCommand(), a.holdCommand(), a.gcCommand(), a.recoverCommand(), a.configCommand())
+	add("care", a.syncCommand(), a.checkCommand(), a.holdCommand(), a.gcCommand(), a.recoverCommand(), a.keyCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root
 }

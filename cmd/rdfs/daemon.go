@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/keys"
 )
 
 // readyMessage is what a process in the background tells the one that started it:
@@ -27,8 +29,9 @@ type readyMessage struct {
 }
 
 // startDaemon starts this program again, as a daemon that mounts, and returns when
-// it serves. The message of an error is the daemon's own.
-func startDaemon(ctx context.Context, req mountRequest) (readyMessage, error) {
+// it serves. The message of an error is the daemon's own. secret, unless it is nil, goes to
+// it by a pipe, not by arguments or the environment, which others could read.
+func startDaemon(ctx context.Context, req mountRequest, secret *keys.Secret) (readyMessage, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return readyMessage{}, err
@@ -38,13 +41,23 @@ func startDaemon(ctx context.Context, req mountRequest) (readyMessage, error) {
 	if req.logLevel != "" {
 		args = append(args, "--log-level="+req.logLevel)
 	}
+	files := []*os.File{w} // descriptors 3 and on
+	if secret != nil {
+		secretR, err := secretPipe(secret)
+		if err != nil {
+			w.Close()
+			return readyMessage{}, err
+		}
+		defer secretR.Close()
+		files, args = append(files, secretR), append(args, "--secret-fd=4")
+	}
 	args = append(args, "--", req.repo, req.mountpoint)
 	cmd := &exec.Cmd{
 		Path:        "/proc/self/exe",
 		Args:        args,
 		Dir:         "/", // keep no directory busy
-		Env:         os.Environ(),
-		ExtraFiles:  []*os.File{w}, // becomes descriptor 3
+		Env:         slices.DeleteFunc(os.Environ(), isPassphrase),
+		ExtraFiles:  files,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	var early bytes.Buffer // of a process that dies before it has its log

@@ -12,7 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -182,7 +184,7 @@ func newBench(t *testing.T) *bench {
 	}}
 	b := &bench{t: t, repo: filepath.Join(dir, "repo"), mnt: filepath.Join(dir, "mnt"), e: &fakeEngine{d: d}, d: d}
 	b.app = &app{engine: b.e, stdout: &b.out, stderr: &b.err, now: time.Now, patience: 200 * time.Millisecond}
-	if err := b.createRepository(b.repo, "free"); err != nil {
+	if err := b.createRepository(b.repo, "free", config.DomainNone, keys.Secret{}); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -19,6 +19,7 @@ type mountRequest struct {
 	logLevel   string // "": as rdfs.yaml says
 	foreground bool
 	readyFD    int // descriptor on which a background process reports; 0: none
+	secretFD   int // descriptor from which it reads what opens the repository; 0: none
 }
 
 func (a *app) mountCommand() *cobra.Command {
@@ -57,6 +58,8 @@ What only fstab and systemd understand (noauto, nofail, _netdev, x-*) is ignored
 	f.StringVar(&req.logLevel, "log-level", "", "`level`: debug, info, warn or error (default: as rdfs.yaml says)")
 	f.IntVar(&req.readyFD, "ready-fd", 0, "")
 	f.MarkHidden("ready-fd")
+	f.IntVar(&req.secretFD, "secret-fd", 0, "")
+	f.MarkHidden("secret-fd")
 	return cmd
 }
 
@@ -79,7 +82,11 @@ func (a *app) mount(ctx context.Context, req mountRequest, repo, mnt string) (er
 	if req.foreground {
 		return a.serve(ctx, req)
 	}
-	ready, err := startDaemon(ctx, req)
+	secret, err := a.secretToMount(ctx, req.repo)
+	if err != nil {
+		return err
+	}
+	ready, err := startDaemon(ctx, req, secret)
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/rdfs/rdfs/internal/config"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 	"github.com/rdfs/rdfs/tiers/s3"
@@ -35,6 +37,9 @@ func openTier(ctx context.Context, o openOptions) (store tierStore, err error) {
 		return store, nil
 	}
 	for object, err := range store.List(ctx, "") {
+		if err == nil && o.Config.Encryption.On() && strings.HasPrefix(object.Key, keys.Prefix) {
+			continue // an earlier attempt
+		}
 		if err == nil {
 			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
 				"`rdfs recover` makes it anew in another directory from the copies in the tier", catalogPath(o.Dir), t.Name, object.Key)

@@ -18,7 +18,9 @@ import (
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/internal/disk"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
 	"github.com/rdfs/rdfs/snapshot"
@@ -29,6 +31,9 @@ import (
 
 // recovering is the directory in a repository in which the catalog is made anew.
 const recovering = "recovering"
+
+// recoveringKeys is where its keys are kept until there is a repository.
+const recoveringKeys = "recovering.keys"
 
 func (a *app) recoverCommand() *cobra.Command {
 	var asJSON bool
@@ -45,6 +50,9 @@ they are fetched when they are read.
 TIER is a directory, or s3://BUCKET or s3://BUCKET/PREFIX with --endpoint. --like FILE
 takes all settings of the tier from an rdfs.yaml instead.
 
+An encrypted tier opens with the passphrase or key file of one of its key slots, or with an
+exported key (--key-file).
+
 The tier is not changed. Never use it by two repositories at once: the lost one must
 not come back.`,
 		Example: `  rdfs recover --from /mnt/nas/rdfs /srv/repo
@@ -56,7 +64,7 @@ not come back.`,
 			if err != nil {
 				return err
 			}
-			t, err := tierToRecover(from, like, tier)
+			t, encryption, err := tierToRecover(from, like, tier)
 			if err != nil {
 				return &codedError{exitUsage, err}
 			}
@@ -66,7 +74,7 @@ not come back.`,
 					return &codedError{exitUsage, err}
 				}
 			}
-			res, err := a.recoverRepository(cmd.Context(), t, until, repo)
+			res, err := a.recoverRepository(cmd.Context(), t, encryption, until, repo)
 			if err != nil {
 				return err
 			}
@@ -90,41 +98,42 @@ not come back.`,
 	f.StringVar(&tier.Credentials, "credentials", "", "of the bucket: auto, env, file or role")
 	f.StringVar(&tier.Profile, "profile", "", "of the credentials file")
 	f.StringVar(&at, "at", "", "the catalog as it was at `TIME`")
+	f.StringVar(&a.keyFile, "key-file", "", "`FILE` that opens an encrypted tier: a key file, or an exported key")
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 // tierToRecover returns the tier that the flags mean.
-func tierToRecover(from, like string, t config.Tier) (config.Tier, error) {
+func tierToRecover(from, like string, t config.Tier) (_ config.Tier, e config.Encryption, _ error) {
 	switch {
 	case (from == "") == (like == ""):
-		return t, errors.New("recover: give the tier with --from, or an rdfs.yaml with --like")
+		return t, e, errors.New("recover: give the tier with --from, or an rdfs.yaml with --like")
 	case like != "":
 		text, err := os.ReadFile(like)
 		if err != nil {
-			return t, err
+			return t, e, err
 		}
 		c, err := config.Parse(like, text)
 		if err != nil {
-			return t, err
+			return t, e, err
 		}
-		t = c.Tiers[0]
+		t, e = c.Tiers[0], c.Encryption
 		if t.Kind == config.KindDir && !filepath.IsAbs(t.Path) {
-			return t, fmt.Errorf("%s: the tier %s is a directory in the lost repository: give it with --from", like, t.Name)
+			return t, e, fmt.Errorf("%s: the tier %s is a directory in the lost repository: give it with --from", like, t.Name)
 		}
-		return t, nil
+		return t, e, nil
 	}
 	bucket, ok := strings.CutPrefix(from, "s3://")
 	if !ok {
 		path, err := filepath.Abs(from)
-		return config.Tier{Name: "local", Kind: config.KindDir, Path: path}, err
+		return config.Tier{Name: "local", Kind: config.KindDir, Path: path}, e, err
 	}
 	t.Name, t.Kind = "cloud", config.KindS3
 	t.Bucket, t.Prefix, _ = strings.Cut(strings.TrimSuffix(bucket, "/"), "/")
 	if t.Endpoint == "" {
-		return t, errors.New("recover: a bucket needs --endpoint https://HOST")
+		return t, e, errors.New("recover: a bucket needs --endpoint https://HOST")
 	}
-	return t, nil
+	return t, e, nil
 }
 
 // owner returns the id of the repository whose tier it is.
@@ -136,7 +145,7 @@ func owner(ctx context.Context, t config.Tier) (string, error) {
 }
 
 // recoverRepository makes a repository in repo. As always, rdfs.yaml comes last.
-func (a *app) recoverRepository(ctx context.Context, t config.Tier, at time.Time, repo string) (res ship.Recovered, err error) {
+func (a *app) recoverRepository(ctx context.Context, t config.Tier, e config.Encryption, at time.Time, repo string) (res ship.Recovered, err error) {
 	if err := a.roomForRepository(repo); err != nil {
 		return res, err
 	}
@@ -150,7 +159,12 @@ func (a *app) recoverRepository(ctx context.Context, t config.Tier, at time.Time
 		return res, err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	c, err := recoveredConfig(ctx, store, id, t)
+	k, err := a.recoverKeys(ctx, store, id, repo, e)
+	if err != nil {
+		return res, err
+	}
+	copies, ring := catalogStore(store, k)
+	c, err := recoveredConfig(ctx, copies, id, t, k != nil)
 	if err != nil {
 		return res, err
 	}
@@ -165,14 +179,43 @@ func (a *app) recoverRepository(ctx context.Context, t config.Tier, at time.Time
 		return res, err
 	}
 	defer lock.Release()
-	if res, err = a.recoverCatalog(ctx, store, id, at, repo); err != nil {
+	if res, err = a.recoverCatalog(ctx, copies, ring, id, at, repo); err != nil {
 		return res, err
+	}
+	if k != nil {
+		if err := os.Rename(filepath.Join(repo, recoveringKeys), keysPath(repo)); err != nil {
+			return res, err
+		}
 	}
 	return res, disk.WriteFile(disk.OS, filepath.Join(repo, config.FileName), bytes.NewReader(c), 0o644)
 }
 
+// recoverKeys opens the keys in a tier, and puts them beside the repository that is made;
+// nil when the tier is not encrypted.
+func (a *app) recoverKeys(ctx context.Context, store tiers.Store, id, repo string, e config.Encryption) (*keys.Keys, error) {
+	encrypted, err := keys.InTier(ctx, store)
+	if err != nil {
+		return nil, err
+	}
+	if !encrypted && a.keyFile == "" {
+		return nil, nil
+	}
+	s, err := a.secretOf("the lost repository", e)(ctx)
+	if err != nil {
+		return nil, err
+	}
+	k, err := keys.Open(ctx, keys.Options{Dir: filepath.Join(repo, recoveringKeys), Repository: id, Now: a.now}, store, s)
+	switch {
+	case errors.Is(err, keys.ErrWrongKey):
+		return nil, failf(exitPermission, "%w", err)
+	case errors.Is(err, keys.ErrNoKeys):
+		return nil, failf(exitNotFound, "the tier holds no keys: it is not encrypted, or they were removed, and then an exported key (--key-file) is needed")
+	}
+	return k, err
+}
+
 // recoverCatalog makes REPO/catalog.
-func (a *app) recoverCatalog(ctx context.Context, store tiers.Store, id string, at time.Time, repo string) (ship.Recovered, error) {
+func (a *app) recoverCatalog(ctx context.Context, store tiers.Store, ring *crypt.Ring, id string, at time.Time, repo string) (ship.Recovered, error) {
 	work := filepath.Join(repo, recovering)
 	if err := os.RemoveAll(work); err != nil { // of an attempt that was cut short
 		return ship.Recovered{}, err
@@ -182,7 +225,7 @@ func (a *app) recoverCatalog(ctx context.Context, store tiers.Store, id string, 
 	}
 	file := filepath.Join(work, "catalog.db")
 	m := a.meter()
-	res, err := ship.Recover(ctx, store, id, at,
+	res, err := ship.Recover(ctx, store, ring, id, at,
 		func(from io.Reader) error { return disk.WriteFile(disk.OS, file, from, 0o600) },
 		func() (kv.Engine, error) { return kv.OpenBolt(file, kv.BoltOptions{}) },
 		func(done, total int64) {
@@ -206,10 +249,14 @@ func (a *app) recoverCatalog(ctx context.Context, store tiers.Store, id string, 
 
 // recoveredConfig returns the rdfs.yaml of the recovered repository: what was kept with
 // the copies, with the tier that it is recovered from.
-func recoveredConfig(ctx context.Context, store tiers.Store, id string, t config.Tier) ([]byte, error) {
+func recoveredConfig(ctx context.Context, store tiers.Store, id string, t config.Tier, encrypted bool) ([]byte, error) {
 	text, err := ship.Config(ctx, store)
 	if errors.Is(err, blob.ErrNotFound) {
-		text, err = config.Default(config.DefaultScheme, id)
+		domain := config.DomainNone
+		if encrypted {
+			domain = config.DomainDirectory
+		}
+		text, err = config.Default(config.DefaultScheme, id, domain)
 	}
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -21,6 +22,8 @@ type openOptions struct {
 	Config *config.Config
 	Now    func() time.Time
 	Logger *slog.Logger
+	// Secret returns what opens an encrypted repository. It may ask a person.
+	Secret func(context.Context) (keys.Secret, error)
 }
 
 // drive is an open repository.

@@ -15,6 +15,7 @@ import (
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/disk"
+	"github.com/rdfs/rdfs/internal/keys"
 )
 
 // The directories of a repository. What is not run/ holds the bytes of every user,
@@ -33,8 +34,9 @@ func isRepository(dir string) bool {
 }
 
 // createRepository makes a repository in dir, which is absent or empty. The file
-// rdfs.yaml comes last: without it there is no repository.
-func (a *app) createRepository(dir, scheme string) error {
+// rdfs.yaml comes last: without it there is no repository. secret opens one that is
+// encrypted.
+func (a *app) createRepository(dir, scheme, domain string, secret keys.Secret) error {
 	if err := a.roomForRepository(dir); err != nil {
 		return err
 	}
@@ -42,7 +44,7 @@ func (a *app) createRepository(dir, scheme string) error {
 	if err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
-	data, err := config.Default(scheme, id.String())
+	data, err := config.Default(scheme, id.String(), domain)
 	if err != nil {
 		return &codedError{exitUsage, err}
 	}
@@ -61,6 +63,11 @@ func (a *app) createRepository(dir, scheme string) error {
 	if isRepository(dir) {
 		return failf(exitFailed, "%s is a repository already", dir)
 	}
+	if domain != config.DomainNone {
+		if err := keys.Make(keys.Options{Dir: keysPath(dir), Repository: id.String(), Now: a.now}, secret); err != nil {
+			return fmt.Errorf("make repository: %w", err)
+		}
+	}
 	if err := disk.WriteFile(disk.OS, filepath.Join(dir, config.FileName), bytes.NewReader(data), 0o644); err != nil {
 		return fmt.Errorf("make repository: %w", err)
 	}
@@ -78,7 +85,7 @@ func (a *app) roomForRepository(dir string) error {
 	}
 	// What an attempt that was cut short left behind is no obstacle.
 	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool {
-		return e.Name() == "lost+found" || e.Name() == recovering || disk.IsTemp(e.Name()) || ours(dir, e)
+		return e.Name() == "lost+found" || e.Name() == recovering || e.Name() == recoveringKeys || disk.IsTemp(e.Name()) || ours(dir, e)
 	})
 	if len(entries) > 0 {
 		return failf(exitFailed, "%s is not a repository, and not empty (it holds %q): give a new directory", dir, entries[0].Name())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -29,6 +30,10 @@ func (a *app) serve(ctx context.Context, req mountRequest) error {
 	}
 	if ready.f != nil {
 		signal.Ignore(syscall.SIGHUP)
+	}
+	if err := a.takeSecret(req.secretFD); err != nil {
+		ready.failed(err)
+		return err
 	}
 	s := &session{a: a, req: req, ready: ready, tried: make(chan struct{})}
 	err = s.run(ctx)
@@ -62,7 +67,7 @@ func (s *session) run(ctx context.Context) (err error) {
 	}
 	var notes []string
 	if !isRepository(req.repo) {
-		if err := a.createRepository(req.repo, config.DefaultScheme); err != nil {
+		if err := a.createRepository(req.repo, config.DefaultScheme, config.DomainNone, keys.Secret{}); err != nil {
 			return err
 		}
 		notes = append(notes, "made repository "+req.repo)
@@ -163,7 +168,7 @@ func (a *app) openDrive(ctx context.Context, repo string, c *config.Config, log 
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	d, err := a.engine.Open(ctx, openOptions{Dir: repo, Config: c, Now: a.now, Logger: log})
+	d, err := a.engine.Open(ctx, openOptions{Dir: repo, Config: c, Now: a.now, Logger: log, Secret: a.secretOf(repo, c.Encryption)})
 	if err != nil {
 		return nil, fmt.Errorf("open repository %s: %w", repo, err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/config"
+	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
 	"github.com/rdfs/rdfs/tiers"
@@ -18,14 +19,15 @@ import (
 
 // shipped returns an engine whose commits are shipped to the tier, and what ships them;
 // the engine itself and nil where that is switched off.
-func shipped(bolt kv.Engine, o openOptions, store tiers.Store) (kv.Engine, *ship.Shipper) {
+func shipped(bolt kv.Engine, o openOptions, store tiers.Store, k *keys.Keys) (kv.Engine, *ship.Shipper) {
 	c := o.Config.Catalog
 	if c.ShipEvery == 0 {
 		return bolt, nil
 	}
+	store, ring := catalogStore(store, k)
 	engine := ship.Wrap(bolt, 0, o.Now)
 	return engine, ship.New(ship.Options{
-		Engine: engine, Store: store, Repository: o.Config.ID,
+		Engine: engine, Store: store, Ring: ring, Repository: o.Config.ID,
 		State: filepath.Join(o.Dir, "catalog", "ship.json"),
 		Config: func() []byte {
 			text, err := os.ReadFile(filepath.Join(o.Dir, config.FileName))

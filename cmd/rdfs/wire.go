@@ -32,6 +32,10 @@ type openVolume struct {
 
 // Open implements engine.
 func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
+	k, secret, err := openKeys(ctx, o)
+	if err != nil {
+		return nil, err
+	}
 	last, err := beginRun(o.Dir)
 	if err != nil {
 		return nil, err
@@ -40,11 +44,14 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, err
 	}
+	if k, err = keysWith(ctx, o, k, secret, store); err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
 	bolt, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("catalog: %w", err), store.Close())
 	}
-	engine, shipper := shipped(bolt, o, store)
+	engine, shipper := shipped(bolt, o, store, k)
 	var disk unix.Statfs_t
 	if err := unix.Statfs(o.Dir, &disk); err != nil {
 		return nil, errors.Join(err, engine.Close(), store.Close())
@@ -55,6 +62,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		ID:            o.Config.ID,
 		Engine:        engine,
 		Store:         store,
+		Keys:          volumeKeys(k),
 		DraftDir:      filepath.Join(o.Dir, "drafts"),
 		CacheDir:      filepath.Join(o.Dir, "cache"),
 		CacheMax:      o.Config.Cache.MaxSize.Of(size),

@@ -41,6 +41,7 @@ type Config struct {
 	TimeTravel time.Duration // for how long every moment can be looked at
 	GC         GC
 	Catalog    Catalog
+	Encryption Encryption
 	SealAfter  time.Duration // quiet time after the last close before a version is made
 	Mount      Mount
 	Log        Log
@@ -69,6 +70,23 @@ type Catalog struct {
 	CopyEvery  time.Duration // between two whole copies
 	KeepCopies int
 }
+
+// Encryption says whether and how what reaches the tiers is encrypted.
+type Encryption struct {
+	Domain     string // one of the Domain constants
+	KeyFile    string // absolute, or relative to the repository; "": none
+	KeyCommand string // prints the passphrase; "": none
+}
+
+// What Encryption.Domain may be.
+const (
+	DomainNone       = "none"       // not encrypted
+	DomainRepository = "repository" // one key for all files
+	DomainDirectory  = "directory"  // a key for each directory in the root
+)
+
+// On reports whether the repository is encrypted.
+func (e Encryption) On() bool { return e.Domain != DomainNone }
 
 // Mount holds what `rdfs mount` does unless its options say otherwise.
 type Mount struct {

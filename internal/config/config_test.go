@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "rewrite the fixture of the default file
 func TestDefaultFileOpensAndIsItsOwnDefault(t *testing.T) {
 	for _, scheme := range []string{SchemeFree, SchemeHierarchical, SchemeFlat, SchemeByExperiment, SchemeBIDS} {
 		t.Run(scheme, func(t *testing.T) {
-			data, err := Default(scheme, testID)
+			data, err := Default(scheme, testID, DomainNone)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,7 +58,7 @@ func TestDefaultFileOpensAndIsItsOwnDefault(t *testing.T) {
 func TestFileOfVersion1OpensForEver(t *testing.T) {
 	name := filepath.Join("testdata", "formats", "rdfs-v1.yaml")
 	if *update {
-		data, _ := Default(SchemeFree, testID)
+		data, _ := Default(SchemeFree, testID, DomainNone)
 		if err := os.WriteFile(name, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ tiers:
 func TestWithTiersChangesNothingElse(t *testing.T) {
 	const id = "version: 1\nid: " + testID + "\n"
 	cloud := Tier{Name: "cloud", Kind: KindS3, Endpoint: "http://nas", Bucket: "lab"}
-	text, err := Default("free", testID)
+	text, err := Default("free", testID, DomainNone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 		{"wrong section", head + "cache:\n  allow_other: true\n",
 			[]string{`f:4:3: cache.allow_other: unknown key; "allow_other" belongs below "mount"`}},
 		{"nothing near", head + "quux: 1\n",
-			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, catalog, cache, snapshots, versions, time_travel, gc, seal_after, mount, log`}},
+			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, catalog, encryption, cache, snapshots, versions, time_travel, gc, seal_after, mount, log`}},
 		{"reserved section", head + "placement:\n  copies: 2\n",
 			[]string{"f:4:3: placement.copies: this version of rdfs knows no key below \"placement\"; write `placement: {}`"}},
 		{"field of no type", head + "metadata:\n  fields:\n    side: {type: enumm, values: [a]}\n",

@@ -22,14 +22,17 @@ func newDefault() *Config {
 }
 
 // Default returns the file of a new repository: every key with its default and a
-// comment. id is the repository's ULID. An unknown scheme is an error.
-func Default(scheme, id string) ([]byte, error) {
+// comment. domain is what encryption.domain is to be. id is the repository's ULID. An unknown scheme is an error.
+func Default(scheme, id, domain string) ([]byte, error) {
 	c := newDefault()
 	if err := findKey("naming.scheme").set(c, scheme); err != nil {
 		return nil, fmt.Errorf("naming scheme: %w", err)
 	}
 	if err := findKey("id").set(c, id); err != nil {
 		return nil, fmt.Errorf("repository id: %w", err)
+	}
+	if err := findKey("encryption.domain").set(c, domain); err != nil {
+		return nil, fmt.Errorf("encryption domain: %w", err)
 	}
 	c.Naming.Mode = defaultMode(c.Naming)
 	var b bytes.Buffer

@@ -45,6 +45,7 @@ var sections = []section{
 	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`.\nA bucket instead: kind: s3, endpoint: https://HOST, bucket: NAME. See docs/tiers.md."},
 	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
 	{"catalog", "Names, attributes, versions and snapshots. They are copied to the first tier, from which `rdfs recover`\nbrings everything back when this repository is lost."},
+	{"encryption", "Whether what reaches the tiers is encrypted: `rdfs init --encrypt`. See docs/encryption.md."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
 	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
 	{"versions", "Every save is a version. What a snapshot, a hold or the file itself shows is always kept."},
@@ -56,7 +57,7 @@ var sections = []section{
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, snapshotKeys, keepingKeys)
+var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, encryptionKeys, snapshotKeys, keepingKeys)
 
 var plainKeys = []key{
 	{
@@ -137,7 +138,7 @@ var plainKeys = []key{
 }
 
 // reserved are the directories of a repository that no tier may use.
-var reserved = []string{"catalog", "drafts", "cache", "run"}
+var reserved = []string{"catalog", "drafts", "cache", "run", "keys"}
 
 func findKey(name string) *key {
 	i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })

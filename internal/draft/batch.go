@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
 
@@ -15,6 +16,7 @@ import (
 // Exactly one of Finish and Discard ends it; what comes second does nothing.
 type Batch struct {
 	p      *Pipeline
+	key    crypt.Number         // of what is added
 	w      *worker              // nil before the first Add and after the end
 	cur    *pack.Writer         // the pack that is being filled, or nil
 	seen   map[blob.ID]struct{} // chunks in this batch
@@ -44,6 +46,10 @@ type StoredChunk struct {
 	ID blob.ID
 	blob.Location
 }
+
+// Use says under which key of the ring what is added from now on is encrypted. In a
+// repository that is encrypted it comes before the first Add.
+func (b *Batch) Use(key crypt.Number) { b.key = key }
 
 // Add seals the first size bytes of src, which must be all of them, into the batch,
 // and returns what they are. still is asked between chunks; an error of it, which
@@ -110,11 +116,11 @@ func (b *Batch) add(ctx context.Context, src io.ReaderAt, size int64, still func
 			return m, err
 		}
 	}
-	m.ID = w.content.Sum()
+	m.ID = b.p.o.Ring.ContentID(b.key, w.content.Sum())
 	return m, b.manifest(ctx, m)
 }
 
-// addSmall seals a content of at most one chunk: its id is the chunk's.
+// addSmall seals a content of at most one chunk. Its id is the chunk's, unless that is keyed.
 func (b *Batch) addSmall(ctx context.Context, src io.ReaderAt, size int, still func() error) (blob.Manifest, error) {
 	if still != nil {
 		if err := still(); err != nil {
@@ -137,7 +143,11 @@ func (b *Batch) addSmall(ctx context.Context, src io.ReaderAt, size int, still f
 	}
 	c, err := b.chunk(ctx, window)
 	m.ID, m.Chunks = c.ID, []blob.Chunk{c}
-	return m, err
+	if err != nil || b.key == 0 {
+		return m, err
+	}
+	m.ID = b.p.o.Ring.ContentID(b.key, blob.Sum(window))
+	return m, b.manifest(ctx, m)
 }
 
 // fill moves window, the bytes before the offset read, to the front of its memory
@@ -183,9 +193,9 @@ func (b *Batch) chunk(ctx context.Context, raw []byte) (blob.Chunk, error) {
 	c := blob.Chunk{Size: uint32(len(raw))}
 	kind, hole := blob.Zstd, allZero(raw)
 	if hole {
-		c.ID = w.zeroID(raw)
+		c.ID = b.zeroID(raw)
 	} else {
-		c.ID = blob.Sum(raw)
+		c.ID = b.p.o.Ring.ChunkID(b.key, raw)
 	}
 	if _, ok := b.seen[c.ID]; ok || b.p.o.Has(c.ID) {
 		return c, nil
@@ -205,13 +215,14 @@ func (b *Batch) chunk(ctx context.Context, raw []byte) (blob.Chunk, error) {
 
 // zeroID returns the id of a chunk of zeros. Those of the largest size of a class
 // make up nearly all of a hole, and are hashed once.
-func (w *worker) zeroID(raw []byte) blob.ID {
-	id, ok := w.zeros[len(raw)]
+func (b *Batch) zeroID(raw []byte) blob.ID {
+	known, of := b.w.zeros, zeros{b.key, len(raw)}
+	id, ok := known[of]
 	if !ok {
-		id = blob.Sum(raw)
+		id = b.p.o.Ring.ChunkID(b.key, raw)
 		for _, c := range classes {
 			if len(raw) == c.max() {
-				w.zeros[len(raw)] = id
+				known[of] = id
 			}
 		}
 	}
@@ -232,7 +243,7 @@ func (b *Batch) manifest(ctx context.Context, m blob.Manifest) error {
 		if err := b.room(ctx, len(b.w.out)); err != nil {
 			return err
 		}
-		b.cur.AddManifest(m.ID, b.w.out)
+		b.cur.AddManifest(m.ID, b.key, b.w.out)
 	}
 	if b.wrote == nil {
 		b.wrote = make(map[blob.ID]struct{})
@@ -243,14 +254,14 @@ func (b *Batch) manifest(ctx context.Context, m blob.Manifest) error {
 
 // room makes sure that cur can take a record of n bytes.
 func (b *Batch) room(ctx context.Context, n int) error {
-	if b.cur != nil && b.cur.Records() > 0 && b.cur.Len()+n+pack.EntrySize > b.p.o.PackSize {
+	if b.cur != nil && b.cur.Records() > 0 && b.cur.Len()+b.cur.Cost(n) > b.p.o.PackSize {
 		if err := b.flush(ctx); err != nil {
 			return err
 		}
 	}
 	if b.cur == nil {
 		b.cur = b.p.writers.Get().(*pack.Writer)
-		b.cur.Reset(b.p.o.NewPackID())
+		b.cur.Reset(b.p.o.NewPackID(), b.p.o.Ring)
 	}
 	return nil
 }

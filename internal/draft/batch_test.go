@@ -59,7 +59,7 @@ func TestRandomFilesInOneBatchReadBackTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab.commit(s)
-	reader := NewReader(store)
+	reader := NewReader(store, nil)
 	for i, m := range manifests {
 		if m.ID != blob.Sum(contents[i]) || m.Size != int64(len(contents[i])) {
 			t.Fatalf("file %d: content is %s of %d bytes", i, m.ID, m.Size)
@@ -84,7 +84,7 @@ func checkPacks(t *testing.T, store *memStore, s Stored) {
 	chunks := make(map[blob.ID]blob.Location)
 	for _, info := range s.Packs {
 		data := store.objects[pack.Key(info.ID)]
-		d, err := pack.Verify(bytes.NewReader(data), int64(len(data)))
+		d, err := pack.Verify(nil, bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func rebuild(t *testing.T, store *memStore, tab *table, want []blob.Manifest) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d, err := pack.Load(t.Context(), store, info.Key, info.Size)
+		d, err := pack.Load(t.Context(), store, nil, info.Key, info.Size)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -131,7 +131,7 @@ func rebuild(t *testing.T, store *memStore, tab *table, want []blob.Manifest) {
 			if err := store.ReadAt(t.Context(), info.Key, record, int64(e.Offset)); err != nil {
 				t.Fatal(err)
 			}
-			p, err := pack.ParseManifest(e, record)
+			p, err := pack.ParseManifest(nil, e, record)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -163,7 +163,7 @@ func TestChunksOfManyNeighboursAreFewReads(t *testing.T) {
 	content := random(1, 12<<20)
 	m, _ := seal(t, p, tab, content)
 	store.reads = 0
-	if !bytes.Equal(reassemble(t, NewReader(store), tab, m), content) {
+	if !bytes.Equal(reassemble(t, NewReader(store, nil), tab, m), content) {
 		t.Fatal("read back other bytes")
 	}
 	if store.reads > 4 {
@@ -257,7 +257,7 @@ func TestAWriterThatComesBackStopsAdd(t *testing.T) {
 			}
 			own := newTable()
 			own.commit(s)
-			if !bytes.Equal(reassemble(t, NewReader(store), own, m), content) {
+			if !bytes.Equal(reassemble(t, NewReader(store, nil), own, m), content) {
 				t.Fatal("read back other bytes")
 			}
 		}
@@ -369,7 +369,7 @@ func TestTheContextOfAnAddDoesNotEndItsPacks(t *testing.T) {
 		t.Fatal(err)
 	}
 	tab.commit(s)
-	if !bytes.Equal(reassemble(t, NewReader(store), tab, m), content) {
+	if !bytes.Equal(reassemble(t, NewReader(store, nil), tab, m), content) {
 		t.Fatal("read back other bytes")
 	}
 }
@@ -413,7 +413,7 @@ func TestManySmallFilesShareAPack(t *testing.T) {
 func TestBatchesAtOnce(t *testing.T) {
 	store, tab := newMemStore(), newTable()
 	p := New(Options{Store: store, Has: tab.has, NewPackID: newPackID, PackSize: 1 << 20})
-	reader := NewReader(store)
+	reader := NewReader(store, nil)
 	var wg sync.WaitGroup
 	for g := range uint64(4) {
 		wg.Go(func() {
@@ -464,7 +464,7 @@ func TestDamageInThePackIsAnErrorNotWrongBytes(t *testing.T) {
 	m, s := seal(t, p, tab, content)
 	key := pack.Key(s.Packs[0].ID)
 	whole := store.objects[key]
-	reader := NewReader(store)
+	reader := NewReader(store, nil)
 	read := func() error {
 		return reader.Chunks(t.Context(), tab.locate(m), func(int, []byte) error { return nil })
 	}

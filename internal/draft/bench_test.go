@@ -117,7 +117,7 @@ func BenchmarkRead(b *testing.B) {
 			p := New(Options{Store: store, NewPackID: newPackID})
 			content := kind.make(1, 32<<20)
 			m, _ := seal(b, p, tab, content)
-			r, list := NewReader(store), tab.locate(m)
+			r, list := NewReader(store, nil), tab.locate(m)
 			b.SetBytes(int64(len(content)))
 			start := cpuTime()
 			for b.Loop() {

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
@@ -29,6 +30,8 @@ type Options struct {
 	HasContent func(id blob.ID) bool
 	// NewPackID returns a new id each time. It is called from all batches at once.
 	NewPackID func() blob.PackID
+	// Ring has the keys of an encrypted repository. Nil: it is not encrypted.
+	Ring *crypt.Ring
 	// PackSize is the size that packs are filled to, in bytes; 0 means
 	// pack.TargetSize, which is also the most. A pack of one chunk may be larger
 	// than a small PackSize.
@@ -79,9 +82,15 @@ type worker struct {
 	content *blob.Hasher
 	enc     *pack.Encoder
 	choose  pack.Chooser
-	zeros   map[int]blob.ID // ids of chunks of zeros, by size; sizes are few
+	zeros   map[zeros]blob.ID
+}
+
+// zeros is a chunk of zeros under a key. Sizes are few.
+type zeros struct {
+	key  crypt.Number
+	size int
 }
 
 func newWorker() *worker {
-	return &worker{content: blob.NewHasher(), enc: pack.NewEncoder(), zeros: make(map[int]blob.ID)}
+	return &worker{content: blob.NewHasher(), enc: pack.NewEncoder(), zeros: make(map[zeros]blob.ID)}
 }

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
@@ -24,6 +25,7 @@ const (
 // Reader reads chunks from packs in a store. It is safe for concurrent use.
 type Reader struct {
 	store tiers.Store
+	ring  *crypt.Ring
 	bufs  sync.Pool // of *[]byte: stored bytes
 }
 
@@ -33,16 +35,16 @@ type Located struct {
 	Location blob.Location
 }
 
-// NewReader returns a Reader of packs in s.
-func NewReader(s tiers.Store) *Reader {
-	return &Reader{store: s, bufs: sync.Pool{New: func() any { return new([]byte) }}}
+// NewReader returns a Reader of packs in s. A ring says that they are encrypted.
+func NewReader(s tiers.Store, ring *crypt.Ring) *Reader {
+	return &Reader{store: s, ring: ring, bufs: sync.Pool{New: func() any { return new([]byte) }}}
 }
 
 // Chunk returns the raw bytes of c, verified, in dst's memory where that is large
 // enough. It is one range read. Errors wrap those of the store, or blob.ErrCorrupt
 // when what is stored is not c.
 func (r *Reader) Chunk(ctx context.Context, c blob.Chunk, loc blob.Location, dst []byte) ([]byte, error) {
-	if err := check(c, loc); err != nil {
+	if err := r.check(c, loc); err != nil {
 		return nil, err
 	}
 	buf := r.bufs.Get().(*[]byte)
@@ -51,7 +53,7 @@ func (r *Reader) Chunk(ctx context.Context, c blob.Chunk, loc blob.Location, dst
 	if err := r.read(ctx, loc.Pack, *buf, int64(loc.Offset)); err != nil {
 		return nil, err
 	}
-	return pack.Decode(dst, loc, c.ID, *buf)
+	return pack.Decode(r.ring, dst, loc, c.ID, *buf)
 }
 
 // Chunks reads chunks in the given order and yields the number and the verified
@@ -66,7 +68,7 @@ func (r *Reader) Chunks(ctx context.Context, list []Located, yield func(i int, r
 	for i := 0; i < len(list); {
 		end := run(list, i)
 		for _, l := range list[i:end] {
-			if err := check(l.Chunk, l.Location); err != nil {
+			if err := r.check(l.Chunk, l.Location); err != nil {
 				return err
 			}
 		}
@@ -79,7 +81,7 @@ func (r *Reader) Chunks(ctx context.Context, list []Located, yield func(i int, r
 		for ; i < end; i++ {
 			l := list[i]
 			stored := (*buf)[l.Location.Offset-first.Offset:][:l.Location.Stored]
-			got, err := pack.Decode(*raw, l.Location, l.ID, stored)
+			got, err := pack.Decode(r.ring, *raw, l.Location, l.ID, stored)
 			if err != nil {
 				return err
 			}
@@ -109,8 +111,12 @@ func run(list []Located, i int) int {
 }
 
 // check keeps a damaged chunk table from asking for impossible ranges.
-func check(c blob.Chunk, loc blob.Location) error {
-	if c.Size != loc.Size || loc.Size > pack.MaxChunk || loc.Stored > loc.Size {
+func (r *Reader) check(c blob.Chunk, loc blob.Location) error {
+	most := loc.Size
+	if r.ring != nil {
+		most += crypt.Overhead
+	}
+	if c.Size != loc.Size || loc.Size > pack.MaxChunk || loc.Stored > most {
 		return fmt.Errorf("chunk %s in pack %s: %w: %d bytes stored as %d, expected %d",
 			c.ID.Short(), loc.Pack, blob.ErrCorrupt, loc.Size, loc.Stored, c.Size)
 	}

@@ -33,7 +33,7 @@ func TestWhatIsSealedReadsBackTheSame(t *testing.T) {
 			if want := blob.Sum(c.content); m.ID != want || m.Size != int64(len(c.content)) {
 				t.Fatalf("content is %s of %d bytes, want %s of %d", m.ID, m.Size, want, len(c.content))
 			}
-			if got := reassemble(t, NewReader(store), tab, m); !bytes.Equal(got, c.content) {
+			if got := reassemble(t, NewReader(store, nil), tab, m); !bytes.Equal(got, c.content) {
 				t.Fatal("read back other bytes")
 			}
 			t.Logf("%d chunks, %d bytes in %d packs", len(m.Chunks), packBytes(s), len(s.Packs))

@@ -13,18 +13,21 @@ var imports = []row{
 	{"internal/naming", nil},
 	{"internal/schema", nil},
 	{"internal/lint", nil},
+	{"internal/crypt", []string{"internal/blob"}},
 
 	// Bytes. They know no names.
 	{"tiers", []string{"internal/blob", "internal/disk"}},
-	{"tiers/pack", []string{"internal/blob", "internal/disk", "tiers"}},
+	{"tiers/pack", []string{"internal/blob", "internal/crypt", "internal/disk", "tiers"}},
+	{"tiers/sealed", []string{"internal/blob", "internal/crypt", "tiers"}},
 	{"tiers/dir", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/s3", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/s3/s3test", nil},
 	{"tiers/memory", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"tiers/tiertest", []string{"internal/blob", "internal/disk", "tiers"}},
 	{"internal/header", []string{"internal/blob"}},
-	{"cache", []string{"internal/blob", "internal/disk", "tiers", "tiers/pack"}},
-	{"internal/draft", []string{"internal/blob", "internal/disk", "tiers", "tiers/pack"}},
+	{"internal/keys", []string{"internal/blob", "internal/crypt", "internal/disk", "tiers"}},
+	{"cache", []string{"internal/blob", "internal/crypt", "internal/disk", "tiers", "tiers/pack"}},
+	{"internal/draft", []string{"internal/blob", "internal/crypt", "internal/disk", "tiers", "tiers/pack"}},
 
 	// Names. They know no bytes.
 	{"catalog/kv", []string{"internal/blob"}},
@@ -32,11 +35,11 @@ var imports = []row{
 	{"snapshot", []string{"internal/blob", "catalog"}},
 
 	// A follower: copies of the catalog in a tier.
-	{"internal/ship", []string{"internal/blob", "internal/disk", "tiers", "catalog", "catalog/kv"}},
+	{"internal/ship", []string{"internal/blob", "internal/crypt", "internal/disk", "tiers", "catalog", "catalog/kv"}},
 
 	// The conductor. It knows all of them, no door and no concrete kind of tier.
 	{"internal/volume", []string{
-		"internal/blob", "internal/disk", "internal/naming", "internal/schema", "internal/header",
+		"internal/blob", "internal/crypt", "internal/disk", "internal/naming", "internal/schema", "internal/header",
 		"tiers", "tiers/pack", "cache", "internal/draft",
 		"catalog", "catalog/kv", "snapshot",
 	}},
@@ -83,6 +86,7 @@ var confined = []confinement{
 	{"github.com/hanwen/go-fuse", []string{"fs", "internal/bench/..."}, []string{"internal/drivetest/..."}},
 	{"github.com/minio/minio-go", []string{"tiers/s3"}, nil},
 	{"go.etcd.io/bbolt", []string{"catalog/kv"}, nil},
+	{"golang.org/x/crypto", []string{"internal/keys"}, nil},
 	{"github.com/spf13/cobra", []string{"cmd/..."}, nil},
 	{"github.com/schollz/progressbar", []string{"cmd/..."}, nil},
 }

@@ -64,7 +64,7 @@ func (s *Shipper) putBlocks(ctx context.Context) (m manifest, err error) {
 			return m, err
 		}
 		whole.Write(buf[:n])
-		block, err := putBlock(ctx, s.o.Store, buf[:n])
+		block, err := putBlock(ctx, s.o.Store, s.o.Ring, buf[:n])
 		if err != nil {
 			return m, err
 		}

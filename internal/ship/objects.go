@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/tiers"
 )
 
@@ -88,15 +89,15 @@ func unpack(key string, data []byte) ([]byte, error) {
 
 // putBlock stores a block, unless it is there. Its size may differ: another version may
 // have packed it otherwise.
-func putBlock(ctx context.Context, s tiers.Store, raw []byte) (blob.ID, error) {
-	id := blob.Sum(raw)
+func putBlock(ctx context.Context, s tiers.Store, ring *crypt.Ring, raw []byte) (blob.ID, error) {
+	id := ring.ChunkID(ring.Own(), raw)
 	if _, err := s.Stat(ctx, blockKey(id)); err == nil {
 		return id, nil
 	}
 	return id, put(ctx, s, blockKey(id), coders().enc.EncodeAll(raw, nil))
 }
 
-func getBlock(ctx context.Context, s tiers.Store, hash string) ([]byte, error) {
+func getBlock(ctx context.Context, s tiers.Store, ring *crypt.Ring, hash string) ([]byte, error) {
 	id, err := blob.ParseID(hash)
 	if err != nil {
 		return nil, fmt.Errorf("%w: block %q: %w", blob.ErrCorrupt, hash, err)
@@ -107,7 +108,7 @@ func getBlock(ctx context.Context, s tiers.Store, hash string) ([]byte, error) {
 		return nil, err
 	}
 	raw, err := unpack(key, data)
-	if err == nil && blob.Sum(raw) != id {
+	if err == nil && !ring.IsChunk(id, raw) {
 		err = fmt.Errorf("%s: %w: it holds other bytes", key, blob.ErrCorrupt)
 	}
 	return raw, err

@@ -14,6 +14,7 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/tiers"
 )
 
@@ -34,9 +35,9 @@ var ErrNoCopy = errors.New("no copy of the catalog")
 
 // Recover writes the file of a catalog of the repository from the newest copy in the
 // store and its log; at limits it to what was committed by then, if it is not zero.
-// write is handed the bytes of the copy; open then opens the engine over them, which
+// ring is that of the repository. write is handed the bytes of the copy; open then opens the engine over them, which
 // Recover closes.
-func Recover(ctx context.Context, s tiers.Store, repository string, at time.Time, write func(io.Reader) error,
+func Recover(ctx context.Context, s tiers.Store, ring *crypt.Ring, repository string, at time.Time, write func(io.Reader) error,
 	open func() (kv.Engine, error), progress func(done, total int64)) (r Recovered, err error) {
 	ids, err := listCopies(ctx, s)
 	if err != nil {
@@ -51,7 +52,7 @@ func Recover(ctx context.Context, s tiers.Store, repository string, at time.Time
 		case !at.IsZero() && m.Taken.After(at):
 			continue
 		default:
-			err = readCopy(ctx, s, m, write, progress)
+			err = readCopy(ctx, s, ring, m, write, progress)
 		}
 		if err != nil {
 			if ctx.Err() != nil || errors.Is(err, blob.ErrOffline) {
@@ -85,12 +86,12 @@ func passed(list []string) (text string) {
 }
 
 // readCopy hands the bytes of a copy to write, verified.
-func readCopy(ctx context.Context, s tiers.Store, m manifest, write func(io.Reader) error, progress func(done, total int64)) error {
+func readCopy(ctx context.Context, s tiers.Store, ring *crypt.Ring, m manifest, write func(io.Reader) error, progress func(done, total int64)) error {
 	pr, pw := io.Pipe()
 	go func() {
 		h, done := blob.NewHasher(), int64(0)
 		for _, b := range m.Blocks {
-			raw, err := getBlock(ctx, s, b)
+			raw, err := getBlock(ctx, s, ring, b)
 			if err != nil {
 				pw.CloseWithError(err)
 				return

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/internal/disk"
 	"github.com/rdfs/rdfs/tiers"
 )
@@ -16,6 +17,7 @@ import (
 type Options struct {
 	Engine     *Engine
 	Store      tiers.Store
+	Ring       *crypt.Ring   // of an encrypted repository, whose Store seals: names blocks; nil: by their BLAKE3
 	Repository string        // id
 	State      string        // path of a file that remembers, from run to run, what is shipped
 	Config     func() []byte // the configuration, to be kept with the copies

@@ -126,7 +126,7 @@ func (r *rig) recover(at time.Time) (map[string]string, Recovered) {
 	path := filepath.Join(r.t.TempDir(), "catalog.db")
 	var got map[string]string
 	open := func() (kv.Engine, error) { return kv.OpenBolt(path, kv.BoltOptions{Reserve: -1}) }
-	res, err := Recover(r.t.Context(), r.store, repo, at, func(from io.Reader) error {
+	res, err := Recover(r.t.Context(), r.store, nil, repo, at, func(from io.Reader) error {
 		f, err := os.Create(path)
 		if err != nil {
 			return err
@@ -296,11 +296,11 @@ func TestRecoverStopsAtAMoment(t *testing.T) {
 		got, _ := r.recover(p.at)
 		r.want(got, p.rows)
 	}
-	_, err := Recover(t.Context(), r.store, repo, points[0].at.Add(-time.Hour), nil, nil, nil)
+	_, err := Recover(t.Context(), r.store, nil, repo, points[0].at.Add(-time.Hour), nil, nil, nil)
 	if !errors.Is(err, ErrNoCopy) {
 		t.Errorf("before the first copy: got %v, want ErrNoCopy", err)
 	}
-	if _, err := Recover(t.Context(), r.store, "another", time.Time{}, nil, nil, nil); !errors.Is(err, ErrNoCopy) {
+	if _, err := Recover(t.Context(), r.store, nil, "another", time.Time{}, nil, nil, nil); !errors.Is(err, ErrNoCopy) {
 		t.Errorf("of another repository: got %v, want ErrNoCopy", err)
 	}
 }

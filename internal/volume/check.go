@@ -395,14 +395,14 @@ func (c *checker) pack(p *catalog.Pack) error {
 	if info.Size != p.Size {
 		return fmt.Errorf("it has %d bytes, not %d: %w", info.Size, p.Size, blob.ErrCorrupt)
 	}
-	d, err := pack.Load(c.ctx, c.v.store, key, p.Size)
+	d, err := pack.Load(c.ctx, c.v.store, c.v.ring, key, p.Size)
 	if err != nil {
 		return err
 	}
 	if !c.data {
 		return nil
 	}
-	if _, err := pack.Verify(&object{c.ctx, c.v, key}, p.Size); err != nil {
+	if _, err := pack.Verify(c.v.ring, &object{c.ctx, c.v, key}, p.Size); err != nil {
 		return err
 	}
 	c.r.Bytes += p.Size

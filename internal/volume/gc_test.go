@@ -317,7 +317,7 @@ func TestGCRemovesOrphansOfATimeInUseOnly(t *testing.T) {
 	r.write("f", "x")
 	r.sync()
 	orphan := func() string {
-		w := pack.NewWriter(r.v.newPackID())
+		w := pack.NewWriter(r.v.newPackID(), nil)
 		r.v.packing.drop(w.ID())
 		data := "orphan"
 		w.Add(blob.Sum([]byte(data)), blob.Raw, uint32(len(data)), []byte(data))

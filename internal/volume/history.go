@@ -113,7 +113,9 @@ func (v *Volume) Log(ctx context.Context, p string) ([]VersionInfo, error) {
 	if there, err := v.Lookup(dir, name); err == nil { // otherwise it is deleted, and no version is current
 		now = &there
 	}
-	return append(list, v.unnumbered(a.File, now, list)...), nil
+	list = append(list, v.unnumbered(a.File, now, list)...)
+	v.showSums(list)
+	return list, nil
 }
 
 // unnumbered returns the saves of a file that are no versions yet, and marks the one,
@@ -208,6 +210,7 @@ func (v *Volume) Restore(ctx context.Context, r RestoreRequest) (res RestoreResu
 		name string
 	)
 	res = RestoreResult{Path: r.Path, From: describe(&ver)}
+	v.showSum(&res.From)
 	if r.To == "" {
 		// The version may have been in a directory that is gone.
 		if dir, name, err = v.resolveParent(r.Path); err != nil {
@@ -410,7 +413,9 @@ func (v *Volume) Seal(ctx context.Context, p string) (info VersionInfo, err erro
 		ver, err = tx.Version(row.File, tx.LastSeq(row.File, row.Seq))
 		return err
 	})
-	return describe(&ver), notExist(err)
+	info = describe(&ver)
+	v.showSum(&info)
+	return info, notExist(err)
 }
 
 // sealOpen queues a copy of the draft of i if the file is open for writing.

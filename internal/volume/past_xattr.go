@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // Getxattr returns the value that an extended attribute had.
@@ -18,7 +19,7 @@ func (p Past) Getxattr(i catalog.Inode, name string) (val []byte, err error) {
 			return err
 		}
 		if strings.HasPrefix(key, computed) {
-			val, err = computedThen(tx, &a, key)
+			val, err = p.v.computedThen(tx, &a, key)
 			return err
 		}
 		if val, err = was.Attr(a.File, key); err != nil {
@@ -33,7 +34,7 @@ func (p Past) Getxattr(i catalog.Inode, name string) (val []byte, err error) {
 }
 
 // computedThen answers user.rdfs.NAME of a file of the past.
-func computedThen(tx *catalog.Tx, a *Attr, name string) ([]byte, error) {
+func (v *Volume) computedThen(tx *catalog.Tx, a *Attr, name string) ([]byte, error) {
 	if !a.IsRegular() {
 		return nil, ErrNoAttr
 	}
@@ -53,7 +54,7 @@ func computedThen(tx *catalog.Tx, a *Attr, name string) ([]byte, error) {
 		}
 		ver = catalog.Version{Content: a.Content}
 	}
-	return VersionAttr(&ver, name)
+	return versionAttr(&ver, name, func(id blob.ID) string { return v.blake3In(tx, id) })
 }
 
 // Listxattr returns the names of the attributes that people had set.

@@ -260,7 +260,7 @@ func (v *Volume) unknownDraft(f draftFile) error {
 	if err := unix.Stat(f.path, &st); err != nil {
 		return &os.PathError{Op: "stat", Path: f.path, Err: err}
 	}
-	same, err := holds(f.path, row.Content, row.Size)
+	same, err := v.fileHolds(f.path, row.Content, row.Size)
 	if err != nil {
 		return err
 	}
@@ -289,8 +289,8 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// holds reports whether the file has the content.
-func holds(path string, id blob.ID, size int64) (bool, error) {
+// fileHolds reports whether the file has the content.
+func (v *Volume) fileHolds(path string, id blob.ID, size int64) (bool, error) {
 	f, err := openFile(path, os.O_RDONLY)
 	if err != nil {
 		return false, err
@@ -301,7 +301,7 @@ func holds(path string, id blob.ID, size int64) (bool, error) {
 		return false, err
 	}
 	got, err := hashFile(f)
-	return got == id, err
+	return v.ring.IsContent(id, got), err
 }
 
 func hashFile(f *os.File) (blob.ID, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/oklog/ulid/v2"
 
@@ -87,7 +88,7 @@ type movedChunk struct {
 // empty moves all that is needed of a pack into the pack that is being filled.
 func (g *collector) empty(p *packUse) error {
 	key := pack.Key(p.id)
-	d, err := pack.Load(g.ctx, g.v.store, key, p.size)
+	d, err := pack.Load(g.ctx, g.v.store, g.v.ring, key, p.size)
 	if err != nil {
 		if p.needed == 0 && (errors.Is(err, blob.ErrCorrupt) || isNotFound(err)) {
 			return nil // no chunk is in it that anybody could miss
@@ -125,28 +126,31 @@ func (g *collector) move(key string, e *pack.Entry) error {
 	if err := g.v.store.ReadAt(g.ctx, key, buf, int64(e.Offset)); err != nil {
 		return err
 	}
-	var err error
+	payload, err := pack.Open(g.v.ring, e, slices.Clone(buf))
+	if err != nil {
+		return fmt.Errorf("%s at %d: %w", key, e.Offset, err)
+	}
 	if e.Type == pack.ManifestEntry {
-		_, err = pack.ParseManifest(*e, buf)
+		_, err = pack.ParseManifest(g.v.ring, *e, buf)
 	} else {
-		m.raw, err = pack.Decode(m.raw, e.Location, e.ID, buf)
+		m.raw, err = pack.Decode(g.v.ring, m.raw, e.Location, e.ID, buf)
 	}
 	if err != nil {
 		return err
 	}
-	if m.w != nil && m.w.Records() > 0 && m.w.Len()+len(buf)+pack.EntrySize > pack.TargetSize {
+	if m.w != nil && m.w.Records() > 0 && m.w.Len()+m.w.Cost(len(payload)) > pack.TargetSize {
 		if err := g.flush(); err != nil {
 			return err
 		}
 	}
 	if m.w == nil {
-		m.w = pack.NewWriter(g.v.newPackID())
+		m.w = pack.NewWriter(g.v.newPackID(), g.v.ring)
 	}
 	if e.Type == pack.ManifestEntry {
-		m.w.AddManifest(e.ID, buf)
+		m.w.AddManifest(e.ID, e.Key, payload)
 		return nil
 	}
-	to := m.w.Add(e.ID, e.Kind, e.Size, buf)
+	to := m.w.Add(e.ID, e.Kind, e.Size, payload)
 	m.moved = append(m.moved, movedChunk{e.ID, e.Location, to})
 	return nil
 }

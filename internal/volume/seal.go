@@ -188,6 +188,11 @@ func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, e
 	if s.v.mapped(f) {
 		return m, false, errMapped
 	}
+	key, err := s.v.keyOf(j)
+	if err != nil {
+		return m, false, err
+	}
+	b.Use(key)
 	j.n.mu.Lock()
 	c, seen := j.n.copied, j.n.seen
 	mine := j.n.job == j
@@ -199,7 +204,7 @@ func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, e
 	if j.pristine {
 		return m, true, nil
 	}
-	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size && s.v.hasContent(c.content) {
+	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size && s.v.sealedUnder(c.content, key) {
 		return blob.Manifest{ID: c.content, Size: c.size}, true, nil
 	}
 	m, err = b.Add(s.v.ctx, f, before.size, still)

@@ -95,7 +95,11 @@ func (v *Volume) VersionAttrs(ver *catalog.Version) (attrs map[string][]byte, er
 }
 
 // VersionAttr answers user.rdfs.NAME of a version.
-func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
+func (v *Volume) VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
+	return versionAttr(ver, name, v.blake3)
+}
+
+func versionAttr(ver *catalog.Version, name string, blake3 func(blob.ID) string) ([]byte, error) {
 	field, ok := strings.CutPrefix(name, computed)
 	if !ok {
 		return nil, ErrNoAttr
@@ -105,7 +109,7 @@ func VersionAttr(ver *catalog.Version, name string) ([]byte, error) {
 	case "seq":
 		val = versionSeq(ver)
 	case "blake3":
-		val = ver.Content.String()
+		val = blake3(ver.Content)
 	case "state":
 		val = "stored"
 	case "author":

@@ -15,6 +15,7 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 	"github.com/rdfs/rdfs/internal/draft"
 	"github.com/rdfs/rdfs/internal/naming"
 	"github.com/rdfs/rdfs/internal/schema"
@@ -30,6 +31,7 @@ type Options struct {
 
 	Engine   kv.Engine   // of the catalog; the volume owns it from Open on
 	Store    tiers.Store // the first tier
+	Keys     Keys        // of an encrypted repository; nil: it is not encrypted
 	DraftDir string      // unsealed bytes
 	CacheDir string      // sealed bytes; on the same filesystem as DraftDir
 
@@ -92,6 +94,7 @@ type Volume struct {
 	cache  *cache.Cache
 	pipe   *draft.Pipeline
 	reader *draft.Reader
+	ring   *crypt.Ring // nil: the repository is not encrypted
 	drafts *draftDir
 	nodes  nodeTable
 	ghosts ghosts
@@ -149,7 +152,8 @@ func Open(o Options) (*Volume, error) {
 		o.SealWorkers = max(1, runtime.NumCPU()/2)
 	}
 	o.GC.fill()
-	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, reader: draft.NewReader(o.Store)}
+	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, ring: ringOf(o.Keys)}
+	v.reader = draft.NewReader(o.Store, v.ring)
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
 	v.chores.before = v.settleChores
@@ -169,7 +173,7 @@ func Open(o Options) (*Volume, error) {
 		v.drafts.close()
 		return nil, errors.Join(err, v.cat.Close())
 	}
-	v.cache, err = cache.Open(cache.Options{Dir: o.CacheDir, Source: (*source)(v),
+	v.cache, err = cache.Open(cache.Options{Dir: o.CacheDir, Source: (*source)(v), Ring: v.ring,
 		MaxSize: o.CacheMax, MinFree: o.CacheMinFree, MinFreeInodes: o.CacheMinNodes,
 		Trusted: o.LastStop != StopUnknown, Evictable: v.evictable, Now: o.Now, Logger: o.Logger})
 	if err != nil {
@@ -178,7 +182,7 @@ func Open(o Options) (*Volume, error) {
 	}
 	v.cat.View(func(tx *catalog.Tx) error { v.tombs.since = tx.Epoch(); return nil })
 	v.pipe = draft.New(draft.Options{Store: o.Store, Has: v.hasChunk, HasContent: v.hasContent,
-		NewPackID: v.newPackID, Logger: o.Logger})
+		NewPackID: v.newPackID, Ring: v.ring, Logger: o.Logger})
 	v.sealer = newSealer(v)
 	if err := v.recover(); err != nil {
 		v.stop()

@@ -277,7 +277,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 		}
 	case "blake3":
 		if row.Gen == 0 && !row.Content.IsZero() {
-			val = row.Content.String()
+			val = v.blake3(row.Content)
 		}
 	case "state":
 		val = "stored"

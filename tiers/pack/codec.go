@@ -10,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // keep is the part of the raw size, in 1/32, that compression has to stay below:
@@ -100,14 +101,19 @@ var decoders = sync.Pool{New: func() any {
 
 // Decode returns the raw bytes of the chunk id, whose stored bytes are given, in
 // dst's memory where that is large enough. It ignores what is in dst. The result
-// is verified: its BLAKE3 is id. Everything else is an error that wraps
-// blob.ErrCorrupt. dst and stored must not overlap. Safe for concurrent use.
-func Decode(dst []byte, loc blob.Location, id blob.ID, stored []byte) ([]byte, error) {
+// is verified: it has the id. Everything else is an error that wraps
+// blob.ErrCorrupt or crypt.ErrNoKey. dst and stored must not overlap; stored is
+// overwritten if it is encrypted, which is when there is a ring. Safe for concurrent use.
+func Decode(ring *crypt.Ring, dst []byte, loc blob.Location, id blob.ID, stored []byte) ([]byte, error) {
 	corrupt := func(why string) ([]byte, error) {
 		return nil, fmt.Errorf("chunk %s in pack %s: %w: %s", id.Short(), loc.Pack, blob.ErrCorrupt, why)
 	}
 	if !loc.Kind.Valid() || loc.Size == 0 || loc.Size > MaxChunk || len(stored) != int(loc.Stored) {
 		return corrupt(fmt.Sprintf("%d bytes of %v for %d bytes", len(stored), loc.Kind, loc.Size))
+	}
+	stored, err := Open(ring, &Entry{Type: ChunkEntry, ID: id, Key: ring.KeyOf(id), Location: loc}, stored)
+	if err != nil {
+		return nil, fmt.Errorf("chunk %s in pack %s: %w", id.Short(), loc.Pack, err)
 	}
 	size := int(loc.Size)
 	if cap(dst) < size {
@@ -122,7 +128,7 @@ func Decode(dst []byte, loc blob.Location, id blob.ID, stored []byte) ([]byte, e
 	} else if err := decompress(dst, stored, loc.Kind); err != nil {
 		return corrupt(err.Error())
 	}
-	if blob.Sum(dst) != id {
+	if !ring.IsChunk(id, dst) {
 		return corrupt("its bytes do not have its hash")
 	}
 	return dst, nil

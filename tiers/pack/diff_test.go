@@ -66,7 +66,7 @@ func TestElementsMayBeginAtAnyByte(t *testing.T) {
 			t.Errorf("elements from byte %d: %v from byte %d", skip, kind, got)
 		}
 		loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(len(cut)), Kind: kind}
-		if _, err := Decode(nil, loc, blob.Sum(cut), payload); err != nil {
+		if _, err := Decode(nil, nil, loc, blob.Sum(cut), payload); err != nil {
 			t.Errorf("elements from byte %d: %v", skip, err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestImpossibleDifferencesAreRefused(t *testing.T) {
 		t.Helper()
 		payload = append([]byte{first}, payload[1:]...)
 		loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(len(raw)), Kind: kind}
-		if _, err := Decode(nil, loc, blob.Sum(raw), payload); !errors.Is(err, blob.ErrCorrupt) {
+		if _, err := Decode(nil, nil, loc, blob.Sum(raw), payload); !errors.Is(err, blob.ErrCorrupt) {
 			t.Errorf("%d bytes, %#x: got %v, want ErrCorrupt", len(raw), first, err)
 		}
 	}

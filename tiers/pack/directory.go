@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // Offsets in the trailer.
 const (
+	sizesLen         = 32 // sizes and numbers
 	trailerVersionAt = 46
 	trailerBodyAt    = 48
 	trailerSumAt     = 80
@@ -32,8 +35,8 @@ type Ranger interface {
 // Load reads the directory of the pack that is stored under key and has size
 // bytes. It takes two or three range reads. Besides the errors of ReadDirectory
 // it fails when the pack is not the one that the key names.
-func Load(ctx context.Context, s Ranger, key string, size int64) (Directory, error) {
-	d, err := ReadDirectory(readerAt(func(p []byte, off int64) (int, error) {
+func Load(ctx context.Context, s Ranger, ring *crypt.Ring, key string, size int64) (Directory, error) {
+	d, err := ReadDirectory(ring, readerAt(func(p []byte, off int64) (int, error) {
 		if err := s.ReadAt(ctx, key, p, off); err != nil {
 			return 0, err
 		}
@@ -54,9 +57,9 @@ func (f readerAt) ReadAt(p []byte, off int64) (int, error) { return f(p, off) }
 
 // ReadDirectory reads and checks header, directory and trailer of a pack of size
 // bytes. It does not read the records: Decode, ParseManifest and Verify check
-// them. Errors wrap blob.ErrCorrupt, ErrVersion, or what r returned. A range
-// beyond the end of r is a truncated pack.
-func ReadDirectory(r io.ReaderAt, size int64) (Directory, error) {
+// them. Errors wrap blob.ErrCorrupt, ErrVersion, crypt.ErrNoKey, or what r returned. A
+// range beyond the end of r is a truncated pack. ring is that of the repository.
+func ReadDirectory(ring *crypt.Ring, r io.ReaderAt, size int64) (Directory, error) {
 	if size < Overhead {
 		return Directory{}, fmt.Errorf("%w: %d bytes are too few for a pack", blob.ErrCorrupt, size)
 	}
@@ -98,12 +101,12 @@ func ReadDirectory(r io.ReaderAt, size int64) (Directory, error) {
 	if sumDirectory(header, dir, tail[len(tail)-trailerSize:]) != t.dirSum {
 		return Directory{}, fmt.Errorf("directory: %w: wrong checksum", blob.ErrCorrupt)
 	}
-	if !zero(header[10:16]) || !zero(header[32:]) {
-		return Directory{}, fmt.Errorf("header: %w: unknown flags", ErrVersion)
+	if dir, err = openDirectory(ring, header, slices.Clone(dir), tail[len(tail)-trailerSize:]); err != nil {
+		return Directory{}, err
 	}
 	d := Directory{Size: size, Sum: t.bodySum, Entries: make([]Entry, 0, len(dir)/EntrySize)}
 	copy(d.Pack[:], header[16:])
-	return d, d.parseEntries(dir, t)
+	return d, d.parseEntries(dir, t, ring != nil)
 }
 
 type trailer struct {
@@ -135,7 +138,7 @@ func parseTrailer(b []byte, size int64) (trailer, error) {
 		return corrupt("the pack was %d bytes long and has %d", total, size)
 	case dirAt < headerSize || dirAt > usize || dirLen > usize || dirAt+dirLen+trailerSize != usize:
 		return corrupt("the directory is not where it must be")
-	case dirLen != (uint64(t.chunks)+uint64(t.manifests))*EntrySize:
+	case dirLen != (uint64(t.chunks)+uint64(t.manifests))*EntrySize && dirLen != (uint64(t.chunks)+uint64(t.manifests))*EntrySize+crypt.Overhead:
 		return corrupt("the directory has the wrong length")
 	case !zero(b[32:trailerVersionAt]) || !zero(b[trailerRestAt:trailerMagicAt]):
 		return corrupt("reserved bytes are set")
@@ -146,13 +149,21 @@ func parseTrailer(b []byte, size int64) (trailer, error) {
 
 // parseEntries reads the directory. Records follow each other without a gap from
 // the header to the directory: no byte of a pack is outside of every checksum.
-func (d *Directory) parseEntries(b []byte, t trailer) error {
+func (d *Directory) parseEntries(b []byte, t trailer, encrypted bool) error {
+	if len(b)%EntrySize != 0 {
+		return fmt.Errorf("directory: %w: it has the wrong length", blob.ErrCorrupt)
+	}
+	seal, overhead := byte(0), uint32(0)
+	if encrypted {
+		seal, overhead = aesGCM, crypt.Overhead
+	}
 	next := uint64(headerSize)
 	chunks := uint32(0)
 	for i := 0; len(b) > 0; i, b = i+1, b[EntrySize:] {
 		e := Entry{
 			Type: EntryType(b[0]),
 			ID:   blob.ID(b[16:48]),
+			Key:  crypt.Number(binary.LittleEndian.Uint32(b[48:])),
 			Location: blob.Location{
 				Pack:   d.Pack,
 				Kind:   blob.Kind(b[1]),
@@ -161,14 +172,15 @@ func (d *Directory) parseEntries(b []byte, t trailer) error {
 				Size:   binary.LittleEndian.Uint32(b[12:]),
 			},
 		}
-		if b[2] != 0 || !zero(b[48:76]) {
-			return fmt.Errorf("directory entry %d: %w: it is encrypted", i, ErrVersion)
+		if b[2] != seal || !encrypted && e.Key != 0 || !zero(b[52:76]) {
+			return fmt.Errorf("directory entry %d: %w: encrypted in a way that is not known", i, ErrVersion)
 		}
 		if !e.Kind.Valid() || e.Type != ChunkEntry && e.Type != ManifestEntry || b[3] != 0 || !zero(b[76:EntrySize]) {
 			return fmt.Errorf("directory entry %d: %w: %v, %v", i, ErrVersion, e.Type, e.Kind)
 		}
-		if uint64(e.Offset) != next || e.Stored == 0 || e.Stored > e.Size || e.Size > MaxChunk ||
-			e.Kind == blob.Raw && e.Stored != e.Size || e.Type == ManifestEntry && e.Kind != blob.Raw {
+		payload := e.Stored - overhead
+		if uint64(e.Offset) != next || e.Stored <= overhead || payload > e.Size || e.Size > MaxChunk ||
+			e.Kind == blob.Raw && payload != e.Size || e.Type == ManifestEntry && e.Kind != blob.Raw {
 			return fmt.Errorf("directory entry %d: %w: impossible sizes", i, blob.ErrCorrupt)
 		}
 		next += uint64(e.Stored)
@@ -185,8 +197,8 @@ func (d *Directory) parseEntries(b []byte, t trailer) error {
 
 // Verify reads a whole pack and checks its directory and the checksum of
 // everything. It does not decode chunks. Errors are those of ReadDirectory.
-func Verify(r io.ReaderAt, size int64) (Directory, error) {
-	d, err := ReadDirectory(r, size)
+func Verify(ring *crypt.Ring, r io.ReaderAt, size int64) (Directory, error) {
+	d, err := ReadDirectory(ring, r, size)
 	if err != nil {
 		return Directory{}, err
 	}

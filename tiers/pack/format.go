@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // Sizes and limits, in bytes.
@@ -63,6 +64,8 @@ func (t EntryType) String() string {
 type Entry struct {
 	Type EntryType
 	ID   blob.ID // of the chunk, or of the content that the manifest describes
+	// Key seals the record; 0: it is not encrypted.
+	Key crypt.Number
 	blob.Location
 }
 

@@ -11,7 +11,7 @@ func FuzzReadDirectory(f *testing.F) {
 	good, _ := sample(f)
 	f.Add(good)
 	f.Add(good[:len(good)-trailerSize])
-	f.Add(NewWriter(testPack).Finish())
+	f.Add(NewWriter(testPack, nil).Finish())
 	f.Add([]byte(headerMagic + trailerMagic))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		open(data)
@@ -21,16 +21,16 @@ func FuzzReadDirectory(f *testing.F) {
 		// The same with right checksums, so that what is behind them is reached.
 		data = bytes.Clone(data)
 		resum(data)
-		d, err := ReadDirectory(bytes.NewReader(data), int64(len(data)))
+		d, err := ReadDirectory(nil, bytes.NewReader(data), int64(len(data)))
 		if err != nil {
 			return
 		}
 		for _, e := range d.Entries {
 			stored := data[e.Offset:][:e.Stored] // within the pack, or this panics
 			if e.Type == ManifestEntry {
-				ParseManifest(e, stored)
+				ParseManifest(nil, e, stored)
 			} else {
-				Decode(nil, e.Location, e.ID, stored)
+				Decode(nil, nil, e.Location, e.ID, stored)
 			}
 		}
 	})
@@ -48,7 +48,7 @@ func FuzzDecode(f *testing.F) {
 		loc := blob.Location{Stored: uint32(len(stored)), Size: size, Kind: blob.Kind(kind)}
 		guard := make([]byte, min(size, 1<<20)+8)
 		dst := guard[: len(guard)-8 : len(guard)-8]
-		raw, err := Decode(dst, loc, blob.Sum(stored), stored)
+		raw, err := Decode(nil, dst, loc, blob.Sum(stored), stored)
 		if err == nil && blob.Sum(raw) != blob.Sum(stored) {
 			t.Fatal("decoded to bytes of another hash")
 		}
@@ -72,7 +72,7 @@ func FuzzEncodeDecode(f *testing.F) {
 		for _, kind := range []blob.Kind{c.Choose(e, raw), blob.Zstd, blob.Shuffle2, blob.Shuffle4, blob.Shuffle8, blob.Diff2, blob.Diff4, blob.Diff8} {
 			payload, used := e.Encode(nil, raw, kind)
 			loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(len(raw)), Kind: used}
-			if _, err := Decode(nil, loc, id, payload); err != nil {
+			if _, err := Decode(nil, nil, loc, id, payload); err != nil {
 				t.Fatalf("%v: %v", kind, err)
 			}
 		}

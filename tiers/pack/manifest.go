@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 const manifestHead = blob.IDSize + 3*8
@@ -20,9 +21,9 @@ type ManifestPart struct {
 }
 
 // ManifestParts returns how many records the chunk list of m takes: none for a
-// content of less than two chunks, whose id says everything.
+// content without chunks, and for one that has the id of its only chunk.
 func ManifestParts(m blob.Manifest) int {
-	if len(m.Chunks) < 2 {
+	if len(m.Chunks) == 0 || len(m.Chunks) == 1 && m.Chunks[0].ID == m.ID {
 		return 0
 	}
 	return (len(m.Chunks) + MaxManifestPart - 1) / MaxManifestPart
@@ -45,13 +46,20 @@ func AppendManifest(b []byte, m blob.Manifest, part int) []byte {
 }
 
 // ParseManifest reads and checks the record of a manifest entry: the bytes that
-// e's location names. Errors wrap blob.ErrCorrupt. The result does not alias
-// record.
-func ParseManifest(e Entry, record []byte) (ManifestPart, error) {
+// e's location names, which are overwritten if they are encrypted. Errors wrap
+// blob.ErrCorrupt or crypt.ErrNoKey. The result does not alias record.
+func ParseManifest(ring *crypt.Ring, e Entry, record []byte) (ManifestPart, error) {
 	corrupt := func(why string) (ManifestPart, error) {
 		return ManifestPart{}, fmt.Errorf("manifest of %s: %w: %s", e.ID.Short(), blob.ErrCorrupt, why)
 	}
-	if e.Type != ManifestEntry || len(record) != int(e.Stored) || len(record) < manifestHead {
+	if e.Type != ManifestEntry || len(record) != int(e.Stored) {
+		return corrupt("wrong length")
+	}
+	record, err := Open(ring, &e, record)
+	if err != nil {
+		return ManifestPart{}, fmt.Errorf("manifest of %s: %w", e.ID.Short(), err)
+	}
+	if len(record) < manifestHead {
 		return corrupt("wrong length")
 	}
 	if sumManifest(e.ID, record) != blob.ID(record[:blob.IDSize]) {

@@ -93,7 +93,7 @@ func sample(t testing.TB) (data []byte, m blob.Manifest) { return packOf(t, cont
 
 func packOf(t testing.TB, all []content) (data []byte, m blob.Manifest) {
 	t.Helper()
-	w, e := NewWriter(testPack), NewEncoder()
+	w, e := NewWriter(testPack, nil), NewEncoder()
 	h := blob.NewHasher()
 	for _, c := range all {
 		payload, kind := e.Encode(nil, c.raw, c.kind)
@@ -107,7 +107,7 @@ func packOf(t testing.TB, all []content) (data []byte, m blob.Manifest) {
 		h.Write(c.raw)
 	}
 	m.ID = h.Sum()
-	w.AddManifest(m.ID, AppendManifest(nil, m, 0))
+	w.AddManifest(m.ID, 0, AppendManifest(nil, m, 0))
 	want := w.Len()
 	data = w.Finish()
 	if len(data) != want || w.Len() != want {
@@ -118,7 +118,7 @@ func packOf(t testing.TB, all []content) (data []byte, m blob.Manifest) {
 
 // open reads everything of a pack and returns the first error.
 func open(data []byte) (chunks [][]byte, m blob.Manifest, err error) {
-	d, err := ReadDirectory(bytes.NewReader(data), int64(len(data)))
+	d, err := ReadDirectory(nil, bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return nil, m, err
 	}
@@ -126,14 +126,14 @@ func open(data []byte) (chunks [][]byte, m blob.Manifest, err error) {
 	for _, e := range d.Entries {
 		stored := data[e.Offset:][:e.Stored]
 		if e.Type == ManifestEntry {
-			p, err := ParseManifest(e, stored)
+			p, err := ParseManifest(nil, e, stored)
 			if err != nil {
 				return nil, m, err
 			}
 			parts = append(parts, p)
 			continue
 		}
-		raw, err := Decode(nil, e.Location, e.ID, stored)
+		raw, err := Decode(nil, nil, e.Location, e.ID, stored)
 		if err != nil {
 			return nil, m, err
 		}
@@ -167,7 +167,7 @@ func checkSample(t *testing.T, data []byte, want []content) {
 func TestAPackReadsBackTheSame(t *testing.T) {
 	data, _ := sample(t)
 	checkSample(t, data, contents())
-	d, err := Verify(bytes.NewReader(data), int64(len(data)))
+	d, err := Verify(nil, bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,22 +194,22 @@ func TestEveryFlippedByteAndEveryTruncationIsFound(t *testing.T) {
 			case !errors.Is(err, blob.ErrCorrupt) && !errors.Is(err, ErrVersion):
 				t.Fatalf("byte %d ^ %#x: got %v", i, flip, err)
 			}
-			if _, err := Verify(bytes.NewReader(damaged), int64(len(damaged))); err == nil {
+			if _, err := Verify(nil, bytes.NewReader(damaged), int64(len(damaged))); err == nil {
 				t.Fatalf("byte %d ^ %#x: Verify found nothing", i, flip)
 			}
 		}
 	}
 	for n := range data {
-		if _, err := ReadDirectory(bytes.NewReader(data[:n]), int64(n)); !errors.Is(err, blob.ErrCorrupt) {
+		if _, err := ReadDirectory(nil, bytes.NewReader(data[:n]), int64(n)); !errors.Is(err, blob.ErrCorrupt) {
 			t.Fatalf("cut to %d bytes: got %v, want ErrCorrupt", n, err)
 		}
 		// The tier still says the old size.
-		if _, err := Verify(bytes.NewReader(data[:n]), int64(len(data))); !errors.Is(err, blob.ErrCorrupt) {
+		if _, err := Verify(nil, bytes.NewReader(data[:n]), int64(len(data))); !errors.Is(err, blob.ErrCorrupt) {
 			t.Fatalf("cut to %d bytes, size not: got %v, want ErrCorrupt", n, err)
 		}
 	}
 	longer := append(bytes.Clone(data), 0)
-	if _, err := ReadDirectory(bytes.NewReader(longer), int64(len(longer))); !errors.Is(err, blob.ErrCorrupt) {
+	if _, err := ReadDirectory(nil, bytes.NewReader(longer), int64(len(longer))); !errors.Is(err, blob.ErrCorrupt) {
 		t.Fatalf("a byte more: got %v, want ErrCorrupt", err)
 	}
 }
@@ -238,7 +238,7 @@ func TestThePacksOfVersion1OpenForEver(t *testing.T) {
 				t.Fatal(err)
 			}
 			checkSample(t, data, f.all)
-			if _, err := Verify(bytes.NewReader(data), int64(len(data))); err != nil {
+			if _, err := Verify(nil, bytes.NewReader(data), int64(len(data))); err != nil {
 				t.Fatal(err)
 			}
 			want, err := os.ReadFile(path + ".txt")
@@ -253,7 +253,7 @@ func TestThePacksOfVersion1OpenForEver(t *testing.T) {
 }
 
 func listing(t *testing.T, data []byte) string {
-	d, err := ReadDirectory(bytes.NewReader(data), int64(len(data)))
+	d, err := ReadDirectory(nil, bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestWhatIsNotKnownIsRefusedAndNamed(t *testing.T) {
 	}{
 		{"version 2 in the header", func(b []byte) { b[8] = 2 }, ErrVersion, "version 2; this program reads version 1"},
 		{"version 2 in the trailer", func(b []byte) { b[len(b)-trailerSize+trailerVersionAt] = 2 }, ErrVersion, "version 2"},
-		{"a flag", func(b []byte) { b[10] = 1 }, ErrVersion, "flags"},
+		{"a flag", func(b []byte) { b[10] = 2 }, ErrVersion, "flags"},
 		{"an encrypted chunk", func(b []byte) { b[dirAt+2] = 1 }, ErrVersion, "encrypted"},
 		{"an unknown type", func(b []byte) { b[dirAt] = 9 }, ErrVersion, "entry type 9"},
 		{"an unknown kind", func(b []byte) { b[dirAt+1] = byte(blob.Delta) }, ErrVersion, "delta"},
@@ -289,7 +289,7 @@ func TestWhatIsNotKnownIsRefusedAndNamed(t *testing.T) {
 			b := bytes.Clone(good)
 			c.change(b)
 			resum(b)
-			_, err := ReadDirectory(bytes.NewReader(b), int64(len(b)))
+			_, err := ReadDirectory(nil, bytes.NewReader(b), int64(len(b)))
 			if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.say) {
 				t.Fatalf("got %v, want %v that says %q", err, c.want, c.say)
 			}
@@ -310,16 +310,16 @@ func TestALyingSizeTakesNoMemory(t *testing.T) {
 	raw := make([]byte, MaxChunk)
 	payload, kind := e.Encode(nil, raw, blob.Zstd)
 	loc := blob.Location{Stored: uint32(len(payload)), Size: 100, Kind: kind}
-	if _, err := Decode(nil, loc, blob.Sum(raw[:100]), payload); !errors.Is(err, blob.ErrCorrupt) {
+	if _, err := Decode(nil, nil, loc, blob.Sum(raw[:100]), payload); !errors.Is(err, blob.ErrCorrupt) {
 		t.Fatalf("8 MiB in a chunk of 100 bytes: got %v", err)
 	}
 	many := bytes.Repeat(payload, 50)
 	loc = blob.Location{Stored: uint32(len(many)), Size: MaxChunk, Kind: kind}
-	if _, err := Decode(nil, loc, blob.Sum(raw), many); !errors.Is(err, blob.ErrCorrupt) {
+	if _, err := Decode(nil, nil, loc, blob.Sum(raw), many); !errors.Is(err, blob.ErrCorrupt) {
 		t.Fatalf("50 frames: got %v", err)
 	}
 	loc = blob.Location{Stored: uint32(len(payload)), Size: math.MaxUint32, Kind: kind}
-	if _, err := Decode(nil, loc, blob.Sum(raw), payload); !errors.Is(err, blob.ErrCorrupt) {
+	if _, err := Decode(nil, nil, loc, blob.Sum(raw), payload); !errors.Is(err, blob.ErrCorrupt) {
 		t.Fatalf("a chunk of 4 GiB: got %v", err)
 	}
 }
@@ -330,7 +330,7 @@ func TestDecodeUsesTheMemoryItIsGiven(t *testing.T) {
 	for _, c := range contents() {
 		payload, kind := e.Encode(nil, c.raw, c.kind)
 		loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(len(c.raw)), Kind: kind}
-		got, err := Decode(buf, loc, blob.Sum(c.raw), payload)
+		got, err := Decode(nil, buf, loc, blob.Sum(c.raw), payload)
 		if err != nil || !bytes.Equal(got, c.raw) {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -362,7 +362,7 @@ func TestEveryKindRoundTripsAtEveryLength(t *testing.T) {
 			}
 			loc := blob.Location{Stored: uint32(len(payload)), Size: uint32(n), Kind: used}
 			var err error
-			if raw, err = Decode(raw, loc, blob.Sum(b), payload); err != nil || !bytes.Equal(raw, b) {
+			if raw, err = Decode(nil, raw, loc, blob.Sum(b), payload); err != nil || !bytes.Equal(raw, b) {
 				t.Fatalf("%v, %d bytes: %v", kind, n, err)
 			}
 		}
@@ -452,29 +452,29 @@ func TestLoadChecksThatThePackIsTheOneNamed(t *testing.T) {
 	data, _ := sample(t)
 	other := Key(blob.PackID{9})
 	o := objects{Key(testPack): data, other: data}
-	if _, err := Load(t.Context(), o, Key(testPack), int64(len(data))); err != nil {
+	if _, err := Load(t.Context(), o, nil, Key(testPack), int64(len(data))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(t.Context(), o, other, int64(len(data))); !errors.Is(err, blob.ErrCorrupt) || !strings.Contains(err.Error(), other) {
+	if _, err := Load(t.Context(), o, nil, other, int64(len(data))); !errors.Is(err, blob.ErrCorrupt) || !strings.Contains(err.Error(), other) {
 		t.Fatalf("under another key: got %v, want ErrCorrupt and the key", err)
 	}
-	if _, err := Load(t.Context(), o, Key(blob.PackID{8}), int64(len(data))); !errors.Is(err, blob.ErrNotFound) {
+	if _, err := Load(t.Context(), o, nil, Key(blob.PackID{8}), int64(len(data))); !errors.Is(err, blob.ErrNotFound) {
 		t.Fatalf("absent: got %v, want ErrNotFound", err)
 	}
 }
 
 func TestALargeDirectoryIsRead(t *testing.T) {
-	w := NewWriter(testPack)
+	w := NewWriter(testPack, nil)
 	for i := range 5000 {
 		raw := binary.LittleEndian.AppendUint32(nil, uint32(i))
 		w.Add(blob.Sum(raw), blob.Raw, 4, raw)
 	}
 	data := w.Finish()
-	d, err := ReadDirectory(bytes.NewReader(data), int64(len(data)))
+	d, err := ReadDirectory(nil, bytes.NewReader(data), int64(len(data)))
 	if err != nil || len(d.Entries) != 5000 {
 		t.Fatalf("%d entries, %v", len(d.Entries), err)
 	}
-	w.Reset(blob.PackID{2})
+	w.Reset(blob.PackID{2}, nil)
 	if w.Len() != Overhead || w.Records() != 0 {
 		t.Fatalf("after Reset: %d bytes, %d records", w.Len(), w.Records())
 	}
@@ -490,7 +490,7 @@ func TestLongManifestsGoInParts(t *testing.T) {
 	for i := range ManifestParts(m) {
 		rec := AppendManifest(nil, m, i)
 		e := Entry{Type: ManifestEntry, ID: m.ID, Location: blob.Location{Stored: uint32(len(rec))}}
-		p, err := ParseManifest(e, rec)
+		p, err := ParseManifest(nil, e, rec)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,12 +5,15 @@ import (
 	"fmt"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // Writer builds one pack in memory. It is not safe for concurrent use. Reset
 // starts the next pack in the same memory.
 type Writer struct {
 	id      blob.PackID
+	ring    *crypt.Ring                // nil: the pack is not encrypted
+	boxes   map[crypt.Number]crypt.Box // for the records of this pack
 	buf     []byte
 	entries []Entry
 	chunks  int
@@ -18,23 +21,32 @@ type Writer struct {
 	done    bool
 }
 
-// NewWriter returns a Writer of an empty pack.
-func NewWriter(id blob.PackID) *Writer {
+// NewWriter returns a Writer of an empty pack, as Reset begins it.
+func NewWriter(id blob.PackID, ring *crypt.Ring) *Writer {
 	w := new(Writer)
-	w.Reset(id)
+	w.Reset(id, ring)
 	return w
 }
 
 // Reset forgets everything and starts the pack id. What Finish returned before
-// is overwritten.
-func (w *Writer) Reset(id blob.PackID) {
-	w.id, w.chunks, w.sum, w.done = id, 0, blob.ID{}, false
+// is overwritten. With a ring the pack is encrypted: the directory by the ring's own
+// key, each record by that of its chunk. The ring must have all keys that are used.
+// Of one id there must never be two packs.
+func (w *Writer) Reset(id blob.PackID, ring *crypt.Ring) {
+	w.id, w.ring, w.chunks, w.sum, w.done = id, ring, 0, blob.ID{}, false
+	clear(w.boxes)
 	w.entries = w.entries[:0]
 	w.buf = append(w.buf[:0], headerMagic...)
 	w.buf = binary.LittleEndian.AppendUint16(w.buf, version)
-	w.buf = append(w.buf, make([]byte, 6)...) // flags, reserved
+	flags := uint16(0)
+	if ring != nil {
+		flags = flagEncrypted
+	}
+	w.buf = binary.LittleEndian.AppendUint16(w.buf, flags)
+	w.buf = append(w.buf, make([]byte, 4)...) // reserved
 	w.buf = append(w.buf, id[:]...)
 	w.buf = append(w.buf, make([]byte, headerSize-len(w.buf))...)
+	binary.LittleEndian.PutUint32(w.buf[headerKeyAt:], uint32(ring.Own()))
 }
 
 // Add appends a chunk: its id, how payload represents it, and its raw size in
@@ -47,29 +59,47 @@ func (w *Writer) Add(id blob.ID, kind blob.Kind, raw uint32, payload []byte) blo
 		panic(fmt.Sprintf("pack: add: %d bytes of %v for a chunk of %d bytes", len(payload), kind, raw))
 	}
 	w.chunks++
-	return w.add(ChunkEntry, id, kind, raw, payload)
+	return w.add(Entry{Type: ChunkEntry, ID: id, Key: w.ring.KeyOf(id), Location: blob.Location{Kind: kind, Size: raw}}, payload)
 }
 
-// AddManifest appends a record that AppendManifest made for the content id.
-func (w *Writer) AddManifest(id blob.ID, record []byte) {
-	w.add(ManifestEntry, id, blob.Raw, uint32(len(record)), record)
+// AddManifest appends a record that AppendManifest made for the content id, under the
+// key of the content's chunks.
+func (w *Writer) AddManifest(id blob.ID, key crypt.Number, record []byte) {
+	w.add(Entry{Type: ManifestEntry, ID: id, Key: key, Location: blob.Location{Kind: blob.Raw, Size: uint32(len(record))}}, record)
 }
 
-func (w *Writer) add(t EntryType, id blob.ID, kind blob.Kind, raw uint32, payload []byte) blob.Location {
+// add appends a record; Pack, Offset and Stored of e are not set yet.
+func (w *Writer) add(e Entry, payload []byte) blob.Location {
 	if w.done {
 		panic("pack: add after finish")
 	}
-	loc := blob.Location{
-		Pack:   w.id,
-		Offset: uint32(len(w.buf)),
-		Stored: uint32(len(payload)),
-		Size:   raw,
-		Kind:   kind,
+	e.Pack, e.Offset, e.Stored = w.id, uint32(len(w.buf)), uint32(len(payload))
+	if w.ring == nil {
+		w.grow(len(payload))
+		w.buf = append(w.buf, payload...)
+	} else {
+		e.Stored += crypt.Overhead
+		w.grow(int(e.Stored))
+		w.buf = w.box(e.Key).Seal(w.buf, uint64(e.Offset), payload, e.bound())
 	}
-	w.grow(len(payload))
-	w.buf = append(w.buf, payload...)
-	w.entries = append(w.entries, Entry{Type: t, ID: id, Location: loc})
-	return loc
+	w.entries = append(w.entries, e)
+	return e.Location
+}
+
+// box returns what seals records of this pack under a key.
+func (w *Writer) box(n crypt.Number) crypt.Box {
+	b, ok := w.boxes[n]
+	if !ok {
+		var err error
+		if b, err = w.ring.Box(n, crypt.Records, w.id[:]); err != nil {
+			panic(fmt.Sprintf("pack: add: %v", err)) // see Reset
+		}
+		if w.boxes == nil {
+			w.boxes = make(map[crypt.Number]crypt.Box)
+		}
+		w.boxes[n] = b
+	}
+	return b
 }
 
 // grow makes room for n bytes more. Packs are small or full: after the first MiB
@@ -100,7 +130,19 @@ func (w *Writer) Len() int {
 	if w.done {
 		return len(w.buf)
 	}
-	return len(w.buf) + len(w.entries)*EntrySize + trailerSize
+	n := len(w.buf) + len(w.entries)*EntrySize + trailerSize
+	if w.ring != nil {
+		n += crypt.Overhead
+	}
+	return n
+}
+
+// Cost returns how many bytes the pack grows by with a record of n bytes.
+func (w *Writer) Cost(n int) int {
+	if w.ring != nil {
+		n += crypt.Overhead
+	}
+	return n + EntrySize
 }
 
 // Finish completes the pack and returns it. The bytes belong to the Writer and
@@ -111,19 +153,28 @@ func (w *Writer) Finish() []byte {
 	}
 	dirAt := len(w.buf)
 	w.grow(w.Len() - dirAt)
+	end := w.Len() - trailerSize
 	for _, e := range w.entries {
 		w.buf = appendEntry(w.buf, e)
 	}
-	end := len(w.buf)
+	var sizes []byte // the first part of the trailer
+	sizes = binary.LittleEndian.AppendUint64(sizes, uint64(dirAt))
+	sizes = binary.LittleEndian.AppendUint64(sizes, uint64(end-dirAt))
+	sizes = binary.LittleEndian.AppendUint64(sizes, uint64(end+trailerSize))
+	sizes = binary.LittleEndian.AppendUint32(sizes, uint32(w.chunks))
+	sizes = binary.LittleEndian.AppendUint32(sizes, uint32(len(w.entries)-w.chunks))
+	if w.ring != nil {
+		box, err := w.ring.Box(w.ring.Own(), crypt.Directory, w.id[:])
+		if err != nil {
+			panic(fmt.Sprintf("pack: finish: %v", err)) // see Reset
+		}
+		w.buf = box.Seal(w.buf[:dirAt], 0, w.buf[dirAt:], boundDirectory(w.buf[:headerSize], sizes))
+	}
 	h := blob.NewHasher()
 	h.Write(w.buf)
 	bodySum := h.Sum()
 
-	w.buf = binary.LittleEndian.AppendUint64(w.buf, uint64(dirAt))
-	w.buf = binary.LittleEndian.AppendUint64(w.buf, uint64(end-dirAt))
-	w.buf = binary.LittleEndian.AppendUint64(w.buf, uint64(end+trailerSize))
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(w.chunks))
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(len(w.entries)-w.chunks))
+	w.buf = append(w.buf, sizes...)
 	w.buf = append(w.buf, make([]byte, 14)...) // reserved
 	w.buf = binary.LittleEndian.AppendUint16(w.buf, version)
 	w.buf = append(w.buf, bodySum[:]...)
@@ -141,12 +192,17 @@ func (w *Writer) Finish() []byte {
 func (w *Writer) Sum() blob.ID { return w.sum }
 
 func appendEntry(b []byte, e Entry) []byte {
-	b = append(b, byte(e.Type), byte(e.Kind), 0, 0) // no encryption; reserved
+	encryption := byte(0)
+	if e.Key != 0 {
+		encryption = aesGCM
+	}
+	b = append(b, byte(e.Type), byte(e.Kind), encryption, 0)
 	b = binary.LittleEndian.AppendUint32(b, e.Offset)
 	b = binary.LittleEndian.AppendUint32(b, e.Stored)
 	b = binary.LittleEndian.AppendUint32(b, e.Size)
 	b = append(b, e.ID[:]...)
-	return append(b, make([]byte, 32)...) // key id, nonce, reserved
+	b = binary.LittleEndian.AppendUint32(b, uint32(e.Key))
+	return append(b, make([]byte, 28)...) // reserved
 }
 
 // sumDirectory covers everything but the records: header, directory, and the
