@@ -176,6 +176,9 @@ def replay(groups, rows):
 class Tier:
     def __init__(self, root, check):
         self.root, self.check, self.packs = root, check, {}
+        if os.path.isdir(os.path.join(root, "keys")):
+            sys.exit("rdfs-extract: the tier is encrypted, and Python's standard library has no AES: "
+                     "`rdfs recover` reads it with the passphrase, a key file or the exported key")
 
     def read(self, key):
         with open(os.path.join(self.root, *key.split("/")), "rb") as f:

@@ -27,6 +27,7 @@ type drive struct {
 	mnt   string
 	plain bool
 
+	init   []string // further arguments of `rdfs init`
 	args   []string // further arguments of `rdfs mount`
 	daemon *exec.Cmd
 	exited chan struct{} // closed when the daemon ended
@@ -68,7 +69,7 @@ func unmounted(t *testing.T, opts ...option) *drive {
 		return d
 	}
 	needFUSE(t)
-	d.must(d.rdfs("init", "--scheme", "free", d.repo))
+	d.must(d.rdfs(append([]string{"init", "--scheme", "free", d.repo}, d.init...)...))
 	d.setConfig("seal_after", "100ms")
 	for _, o := range opts { // and the options that change its configuration
 		o(d)

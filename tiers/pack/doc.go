@@ -24,6 +24,6 @@
 // can write a consistent pack. Chunk ids come from the catalog, so such a pack
 // cannot put wrong bytes into a file that the catalog knows.
 //
-// Fields for encryption exist and are zero. This version refuses packs in which
-// they are not.
+// An encrypted pack is different: it opens with the keys of its repository only, and
+// nobody without them can write one. Its size, and the number of its records, show.
 package pack
