@@ -42,6 +42,7 @@ type Config struct {
 	GC         GC
 	Catalog    Catalog
 	Encryption Encryption
+	Search     Search
 	SealAfter  time.Duration // quiet time after the last close before a version is made
 	Mount      Mount
 	Log        Log

@@ -159,7 +159,7 @@ func TestMistakesNamePlaceKeyAndCure(t *testing.T) {
 		{"wrong section", head + "cache:\n  allow_other: true\n",
 			[]string{`f:4:3: cache.allow_other: unknown key; "allow_other" belongs below "mount"`}},
 		{"nothing near", head + "quux: 1\n",
-			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, catalog, encryption, cache, snapshots, versions, time_travel, gc, seal_after, mount, log`}},
+			[]string{`f:3:1: quux: unknown key; known here: version, id, naming, metadata, tiers, placement, catalog, encryption, cache, snapshots, versions, time_travel, gc, search, seal_after, mount, log`}},
 		{"reserved section", head + "placement:\n  copies: 2\n",
 			[]string{"f:4:3: placement.copies: this version of rdfs knows no key below \"placement\"; write `placement: {}`"}},
 		{"field of no type", head + "metadata:\n  fields:\n    side: {type: enumm, values: [a]}\n",

@@ -357,4 +357,5 @@ func (p *reader) relations() {
 	}
 	p.compileNaming()
 	p.versions()
+	p.search()
 }

@@ -51,13 +51,14 @@ var sections = []section{
 	{"versions", "Every save is a version. What a snapshot, a hold or the file itself shows is always kept."},
 	{"time_travel", "For how long every moment can be looked at (.snapshots/@TIME), snapshot or not, and removed files\nand versions are kept whatever the rules say. At least 10min; units: min, h, d, w."},
 	{"gc", "Garbage collection: what nothing refers to any more is removed from the tiers."},
+	{"search", "Finding files with `rdfs find`, and in .rdfs/q. See docs/search.md."},
 	{"seal_after", "A file becomes a version when it was closed and then left alone for this long.\nUnits: ms, s, min, h, d, w."},
 	{"mount", "What `rdfs mount` does unless its -o options say otherwise."},
 	{"log", "The log of a drive mounted in the background: REPO/run/rdfs.log."},
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, encryptionKeys, snapshotKeys, keepingKeys)
+var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, encryptionKeys, snapshotKeys, keepingKeys, searchKeys)
 
 var plainKeys = []key{
 	{

@@ -50,6 +50,7 @@ var imports = []row{
 	{"internal/search/fuse", nil},
 	{"internal/search/vectors", []string{"internal/disk"}},
 	{"internal/search/semantic", []string{"internal/disk", "internal/search/synonym", "internal/search/vectors"}},
+	{"internal/search/embedapi", []string{"internal/search/semantic"}},
 
 	// What people say about files.
 	{"internal/metadata", []string{"internal/blob", "internal/schema", "catalog", "internal/volume"}},
