@@ -57,7 +57,7 @@ var imports = []row{
 
 	// A follower: files found by what they are. Only doors know it.
 	{"internal/search/query", nil},
-	{"internal/search/index", []string{"internal/schema", "internal/search/query"}},
+	{"internal/search/index", []string{"internal/schema", "internal/search/query", "internal/search/fuse"}},
 
 	// The doors.
 	{"fs", []string{"internal/blob", "internal/volume"}},

@@ -15,6 +15,8 @@ type List[K comparable] struct {
 	Name   string // for people, such as "text"
 	Weight float64
 	Keys   []K // each at most once
+	// Scores of the keys, falling: keys of one score share a rank. Nil: each has its own.
+	Scores []float32
 }
 
 // Fused is a thing with what it got.
@@ -52,14 +54,18 @@ func Ranks[K comparable](lists ...List[K]) []Fused[K] {
 	at := map[K]int{}
 	var out []Fused[K]
 	for _, l := range lists {
+		rank := 0
 		for i, k := range l.Keys {
+			if l.Scores == nil || i == 0 || l.Scores[i] != l.Scores[i-1] {
+				rank++
+			}
 			n, ok := at[k]
 			if !ok {
 				n = len(out)
 				at[k] = n
 				out = append(out, Fused[K]{Key: k})
 			}
-			p := Part{l.Name, i + 1, l.Weight, l.Weight / float64(smooth+i+1)}
+			p := Part{l.Name, rank, l.Weight, l.Weight / float64(smooth+rank)}
 			out[n].Score += p.Score
 			out[n].Parts = append(out[n].Parts, p)
 		}

@@ -8,8 +8,8 @@ import (
 
 func TestRanksAddWhatEachListGives(t *testing.T) {
 	got := Ranks(
-		List[string]{"text", 0.5, []string{"a", "b", "c"}},
-		List[string]{"meaning", 1, []string{"c", "d"}},
+		List[string]{"text", 0.5, []string{"a", "b", "c"}, nil},
+		List[string]{"meaning", 1, []string{"c", "d"}, nil},
 	)
 	var order []string
 	for _, f := range got {
@@ -27,8 +27,19 @@ func TestRanksAddWhatEachListGives(t *testing.T) {
 	}
 }
 
+func TestKeysOfOneScoreShareARank(t *testing.T) {
+	got := Ranks(List[string]{"meaning", 1, []string{"a", "b", "c"}, []float32{0.9, 0.9, 0.5}})
+	var ranks []int
+	for _, f := range got {
+		ranks = append(ranks, f.Parts[0].Rank)
+	}
+	if want := []int{1, 1, 2}; !slices.Equal(ranks, want) {
+		t.Errorf("ranks %v, want %v", ranks, want)
+	}
+}
+
 func TestEqualScoresKeepTheOrderOfTheLists(t *testing.T) {
-	got := Ranks(List[int]{"a", 1, []int{3, 1}}, List[int]{"b", 1, []int{2, 1}})
+	got := Ranks(List[int]{"a", 1, []int{3, 1}, nil}, List[int]{"b", 1, []int{2, 1}, nil})
 	if len(got) != 3 || got[0].Key != 1 || got[1].Key != 3 || got[2].Key != 2 {
 		t.Errorf("%v", got)
 	}

@@ -229,6 +229,8 @@ func cost(n node) int {
 		return 5
 	case *notNode:
 		return 6
+	case *meaningNode: // last: it looks only among what is left
+		return 7
 	}
 	return 0
 }

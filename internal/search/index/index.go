@@ -291,12 +291,20 @@ func (x *Index) ownerOf(o Owner) uint32 {
 func (x *Index) Fields() []string {
 	out := []string{Size, Modified, Created}
 	for name, f := range maps.All(x.fields) {
-		if f.column.filled > 0 {
+		if f.column.filled > 0 && name != Meaning {
 			out = append(out, name)
 		}
 	}
 	slices.Sort(out)
 	return out
+}
+
+// spoken returns the fields in which free words are looked for.
+func (x *Index) spoken() []*field {
+	if x.fields[Meaning] == nil {
+		return x.order
+	}
+	return slices.DeleteFunc(slices.Clone(x.order), func(f *field) bool { return f.name == Meaning })
 }
 
 // path returns the path of a row.

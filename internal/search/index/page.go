@@ -259,7 +259,7 @@ func (x *Index) hit(row uint32) Hit {
 	h := Hit{Path: x.path(row), Dir: x.dirs[x.dir.get(row)].Ino, Name: x.fields[Name].shown(x.fields[Name].column.get(row)),
 		Size: x.size[row], Modified: x.modified[row], Created: x.created[row]}
 	for _, f := range x.order {
-		if f.name == Name || f.name == Folder {
+		if f.name == Name || f.name == Folder || f.name == Meaning {
 			continue
 		}
 		f.eachValue(f.column.get(row), func(v uint32) { h.Values = append(h.Values, Value{f.name, f.shown(v)}) })

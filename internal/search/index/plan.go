@@ -17,6 +17,7 @@ var known = []string{Name, Folder, Ext, "tags", "format", "rows", "columns", "sc
 type planner struct {
 	x    *Index
 	text string // of the query, for errors
+	near func(text string, among []string) ([]Near, error)
 }
 
 func (p *planner) fail(at int, err error) error {
@@ -72,7 +73,7 @@ func (p *planner) plan(n query.Node) (node, error) {
 	case *query.Path:
 		return &pathNode{newPathGlob(n.Glob)}, nil
 	case *query.Similar:
-		return nil, p.fail(n.At, fmt.Errorf("similar: needs the mode semantic or hybrid, which is not switched on here"))
+		return p.meaning(n.At, n.Text, n.Boost)
 	}
 	return allNode{}, nil
 }
@@ -90,7 +91,7 @@ func (p *planner) all(list []query.Node) (out []node, err error) {
 
 func (p *planner) term(t *query.Term) (node, error) {
 	if t.Field == "" {
-		return &termNode{term: t, fields: p.x.order}, nil
+		return &termNode{term: t, fields: p.x.spoken()}, nil
 	}
 	b, f, name, err := p.fieldOf(t.At, t.Field)
 	if err != nil {

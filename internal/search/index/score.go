@@ -15,6 +15,9 @@ type scorer struct {
 	x     *Index
 	root  node
 	terms []*termNode // that count: not those within a NOT
+
+	meanings []*meaningNode // that count
+	hybrid   *hybrid        // nil: in other modes
 }
 
 // collect gathers the terms that count below a node.
@@ -32,12 +35,14 @@ func (s *scorer) collect(n node) {
 		if n.number == nil && n.term.Kind != query.Exact {
 			s.terms = append(s.terms, n)
 		}
+	case *meaningNode:
+		s.meanings = append(s.meanings, n)
 	}
 }
 
 // ranks reports whether scores differ: only words that are looked up in texts make one.
 func (s *scorer) ranks() bool {
-	return slices.ContainsFunc(s.terms, func(n *termNode) bool {
+	return len(s.meanings) > 0 || s.hybrid != nil || slices.ContainsFunc(s.terms, func(n *termNode) bool {
 		return n.term.Field == "" || slices.Contains(textFields, n.term.Field) || n.term.Boost != 1
 	})
 }
@@ -119,6 +124,18 @@ func (s *scorer) scores(rows set) []float32 {
 			})
 		}
 	}
+	for _, n := range s.meanings {
+		rows.each(func(row uint32) {
+			if h, ok := n.of(s.x, row); ok {
+				out[row] += float32(n.boost * h.Cosine)
+			}
+		})
+	}
+	if s.hybrid != nil {
+		for row, f := range s.hybrid.fused {
+			out[row] += float32(f.Score)
+		}
+	}
 	return out
 }
 
@@ -170,6 +187,14 @@ func (s *scorer) explain(row uint32) (out []Reason) {
 			out = append(out, best)
 		}
 	}
+	for _, n := range s.meanings {
+		if r, ok := n.explain(s.x, row); ok {
+			out = append(out, r)
+		}
+	}
 	slices.SortStableFunc(out, func(a, b Reason) int { return cmp.Compare(b.Score, a.Score) })
+	if s.hybrid != nil {
+		out = append(s.hybrid.explain(s.x, row), out...)
+	}
 	return out
 }

@@ -20,6 +20,13 @@ type Request struct {
 	Explain    bool // say how the scores came about
 	// Any: free words need not all be there; they order what the rest of the query finds.
 	Any bool
+
+	Mode Mode
+	// Near finds the texts near to a question, among those of some names or, if that is
+	// nil, all; the nearest first. Nil: there is no meaning here. It is called within
+	// Search, so it should not wait; see Questions.
+	Near                      func(text string, among []string) ([]Near, error)
+	TextWeight, MeaningWeight float64 // in hybrid mode; both 0: 1
 }
 
 // Sort is a field to sort by.
@@ -75,28 +82,39 @@ type Count struct {
 // look for, and otherwise those that were modified last first. The error is a
 // *query.Error, or ErrCursor.
 func (x *Index) Search(r *Request) (*Result, error) {
-	p := planner{x: x, text: r.Text}
+	p := planner{x: x, text: r.Text, near: r.Near}
 	tree := r.Query
 	var free []query.Node
-	if r.Any {
+	meant := r.Mode == Semantic || r.Mode == Hybrid
+	if r.Any || meant {
 		tree, free = loosen(tree)
 	}
 	root, err := p.plan(tree)
 	if err != nil {
 		return nil, err
 	}
-	words, err := p.all(free)
-	if err != nil {
-		return nil, err
+	var words []node
+	if !meant {
+		if words, err = p.all(free); err != nil {
+			return nil, err
+		}
 	}
 	rows := root.eval(x, x.visible(r.May))
-	if len(words) > 0 {
-		rows = (&orNode{words}).eval(x, rows)
-	}
 	s := scorer{x: x, root: root}
 	s.collect(root)
-	for _, w := range words {
-		s.collect(w)
+	switch {
+	case len(words) > 0:
+		rows = (&orNode{words}).eval(x, rows)
+		for _, w := range words {
+			s.collect(w)
+		}
+	case len(free) > 0:
+		if rows, err = p.byMeaning(r, free, rows, &s); err != nil {
+			return nil, err
+		}
+	}
+	if err := meaningErr(root); err != nil {
+		return nil, err
 	}
 	res := &Result{Total: rows.count()}
 	if res.Facets, err = x.facets(r, rows); err != nil {

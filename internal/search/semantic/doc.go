@@ -2,12 +2,12 @@
 // vectors in the background, keeps these, and asks for those nearest to a question.
 //
 // It knows texts, not files. Whoever indexes files calls Add with the words that
-// describe one, and keeps the slot that Add returns; Search speaks of slots. Files that
-// share a description share its slot, and it is embedded once.
+// describe one, and keeps the Name that Add returns; a Question is answered with names.
+// Files that share a description share its name, and it is embedded once.
 //
 // # Guarantees
 //
-// Add, Search and Status never wait for a model to embed what was added. One
+// Add, Nearest and Status never wait for a model to embed what was added. One
 // goroutine, Run, embeds; it rests as long as it works, so that it takes half a
 // processor at most. Texts that wait take at most 32 MiB; what finds no room is asked
 // for again (Options.Sweep) when there is some. What has a vector was written down, so
@@ -18,7 +18,7 @@
 //
 // # Caveats
 //
-// While a model is down, nothing is embedded, and Search fails with its error; Run tries
+// While a model is down, nothing is embedded, and Ask fails with its error; Run tries
 // again, at first after a second and later every five minutes. A text that the model
 // refuses (ErrText) is near to nothing from then on.
 package semantic

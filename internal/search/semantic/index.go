@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,9 @@ type Options struct {
 	Path     string // of the file of vectors
 	Model    Embedder
 	Synonyms *synonym.Table // nil: none
-	MaxTexts int            // 0: 4 million
+	// Threshold is the least cosine of what is found. 0: that of the model.
+	Threshold float32
+	MaxTexts  int // 0: 4 million
 	// QueueBytes bounds what waits. 0: 32 MiB.
 	QueueBytes int
 	Log        *slog.Logger // nil: none
@@ -99,30 +102,58 @@ func (x *Index) Close() error { return x.store.Close() }
 // all texts that there are have been added.
 func (x *Index) Compact() error { return x.store.Compact() }
 
-// Add takes a text, and has it embedded if it is new. Space at its ends does not
-// count. The slot is 0 when the text is empty, and when there is no room for another.
-func (x *Index) Add(text string) vectors.Slot {
-	slot, _ := x.add(clean(text))
-	return slot
+// Name stands for a text, in this process and after the next Open. "" stands for none.
+type Name string
+
+func nameOf(id vectors.ID) Name {
+	if id == 0 {
+		return ""
+	}
+	return Name("t" + strconv.FormatUint(uint64(id), 36)) // a letter first: it is no number
 }
 
-// Slot returns the slot of a text that Add took earlier, by the ID of its slot then, and
-// whether its vector is there or under way. Where it is not, the text has to be added.
-func (x *Index) Slot(id vectors.ID) (vectors.Slot, bool) {
-	slot, known, err := x.store.Reserve(id)
-	if err != nil || known {
-		return slot, known
+func (n Name) id() vectors.ID {
+	digits, ok := strings.CutPrefix(string(n), "t")
+	id, err := strconv.ParseUint(digits, 36, 64)
+	if !ok || err != nil {
+		return 0
+	}
+	return vectors.ID(id)
+}
+
+// Add takes a text, and has it embedded if it is new. Space at its ends does not
+// count. The name is "" when the text is empty.
+func (x *Index) Add(text string) Name {
+	text = clean(text)
+	x.add(text)
+	return nameOf(vectors.IDOf(text))
+}
+
+// Expect takes the name of a text that Add took before Open. If that was not embedded
+// then, Options.Sweep is called for its words.
+func (x *Index) Expect(n Name) {
+	_, known, err := x.store.Reserve(n.id())
+	if err != nil || known || n.id() == 0 {
+		return
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return slot, x.queued[id]
+	if !x.queued[n.id()] {
+		x.missed = true
+		x.rouse()
+	}
 }
 
-// ID returns what a slot is known by after the next Open.
-func (x *Index) ID(slot vectors.Slot) vectors.ID { return x.store.ID(slot) }
+// rouse wakes Run. x.mu is held.
+func (x *Index) rouse() {
+	select {
+	case x.wake <- struct{}{}:
+	default:
+	}
+}
 
-// add reports as well whether text found no room to wait.
-func (x *Index) add(text string) (slot vectors.Slot, missed bool) {
+// add reports whether text found no room to wait.
+func (x *Index) add(text string) (missed bool) {
 	id := vectors.IDOf(text)
 	slot, known, err := x.store.Reserve(id)
 	x.mu.Lock()
@@ -130,21 +161,18 @@ func (x *Index) add(text string) (slot vectors.Slot, missed bool) {
 	switch {
 	case err != nil:
 		x.left++
-		return 0, false
+		return false
 	case slot == 0 || known || x.queued[id]:
-		return slot, false
+		return false
 	case x.bytes+len(text)+textOverhead > x.o.QueueBytes:
 		x.missed = true
-		return slot, true
+		return true
 	}
 	x.queue = append(x.queue, text)
 	x.queued[id] = true
 	x.bytes += len(text) + textOverhead
-	select {
-	case x.wake <- struct{}{}:
-	default:
-	}
-	return slot, false
+	x.rouse()
+	return false
 }
 
 func clean(text string) string {
@@ -155,27 +183,19 @@ func clean(text string) string {
 	return strings.ToValidUTF8(text, "")
 }
 
-// Query asks for the texts nearest to a question.
-type Query struct {
-	Text      string
-	Limit     int      // most hits
-	Threshold float32  // least cosine; 0: that of the model
-	Allowed   []uint64 // a bit for each slot that may be found, slot 0 first; nil: all
+// Question is a text, and the variants of it, as vectors.
+type Question struct {
+	x       *Index
+	asked   []string
+	vectors [][]float32
 }
 
-// Hit is a text that was found.
-type Hit struct {
-	Slot   vectors.Slot
-	Cosine float32 // -1 to 1
-	Asked  string  // the question, or the variant of it that is nearest
-}
-
-// Search finds the nearest texts, the nearest first.
-func (x *Index) Search(ctx context.Context, q Query) ([]Hit, error) {
-	text := strings.TrimSpace(q.Text)
+// Ask has the model embed a question. It waits for the model, so hold nothing.
+func (x *Index) Ask(ctx context.Context, text string) (*Question, error) {
+	text = strings.TrimSpace(text)
 	switch {
 	case text == "":
-		return nil, fmt.Errorf("similar: want words to compare with, got none")
+		return nil, errors.New("similar: want words to compare with, got none")
 	case len(text) > maxQuestionLen:
 		return nil, fmt.Errorf("similar: %d bytes are too many; at most %d", len(text), maxQuestionLen)
 	}
@@ -184,17 +204,42 @@ func (x *Index) Search(ctx context.Context, q Query) ([]Hit, error) {
 	if err != nil {
 		return nil, fmt.Errorf("similar: %w", err)
 	}
-	threshold := q.Threshold
-	if threshold == 0 {
-		threshold = x.o.Model.Threshold()
+	return &Question{x, asked, vs}, nil
+}
+
+// Hit is a text that was found.
+type Hit struct {
+	Name   Name
+	Cosine float32 // -1 to 1
+	Asked  string  // the question, or the variant of it that is nearest
+}
+
+// Nearest returns at most limit of the texts nearest to a question, and not below the
+// threshold, the nearest first. It does not wait for the model. among are those that
+// may be found; nil: all.
+func (q *Question) Nearest(limit int, among []Name) ([]Hit, error) {
+	store := q.x.store
+	var allowed []uint64
+	if among != nil {
+		allowed = store.Slots(func(yield func(vectors.ID) bool) {
+			for _, n := range among {
+				if !yield(n.id()) {
+					return
+				}
+			}
+		})
 	}
-	found, err := x.store.Search(vectors.Query{Vectors: vs, Limit: q.Limit, Threshold: threshold, Allowed: q.Allowed})
+	threshold := q.x.o.Threshold
+	if threshold == 0 {
+		threshold = q.x.o.Model.Threshold()
+	}
+	found, err := store.Search(vectors.Query{Vectors: q.vectors, Limit: limit, Threshold: threshold, Allowed: allowed})
 	if err != nil {
 		return nil, err
 	}
 	hits := make([]Hit, len(found))
 	for i, f := range found {
-		hits[i] = Hit{f.Slot, f.Cosine, asked[f.Of]}
+		hits[i] = Hit{nameOf(store.ID(f.Slot)), f.Cosine, q.asked[f.Of]}
 	}
 	return hits, nil
 }

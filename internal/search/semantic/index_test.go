@@ -97,7 +97,11 @@ func open(t *testing.T, o Options) *Index {
 
 func find(t *testing.T, x *Index, text string) []Hit {
 	t.Helper()
-	hits, err := x.Search(t.Context(), Query{Text: text, Limit: 10})
+	q, err := x.Ask(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, err := q.Nearest(10, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,11 +116,11 @@ func TestTextsAreEmbeddedOnceAndFound(t *testing.T) {
 		sleep, memory := x.Add("sleep study"), x.Add("memory test")
 		for range 1000 {
 			if x.Add(" sleep study\n") != sleep {
-				t.Fatal("the same text has another slot")
+				t.Fatal("the same text has another name")
 			}
 		}
-		if x.Add("") != 0 || x.Add(" \n") != 0 {
-			t.Error("no text has a slot")
+		if x.Add("") != "" || x.Add(" \n") != "" {
+			t.Error("no text has a name")
 		}
 		synctest.Wait()
 		time.Sleep(time.Second)
@@ -124,17 +128,50 @@ func TestTextsAreEmbeddedOnceAndFound(t *testing.T) {
 		if got := m.embedded(); len(got) != 2 {
 			t.Errorf("embedded %q, want two texts", got)
 		}
-		if hits := find(t, x, "sleepy student"); len(hits) != 1 || hits[0].Slot != sleep || hits[0].Asked != "sleepy student" {
+		if hits := find(t, x, "sleepy student"); len(hits) != 1 || hits[0].Name != sleep || hits[0].Asked != "sleepy student" {
 			t.Errorf("%+v", hits)
 		}
 		if st := x.Status(); st.Texts != 2 || st.Known != 2 || st.Waiting != 0 || st.Err != nil {
 			t.Errorf("%+v", st)
 		}
-		if slot, known := x.Slot(x.ID(memory)); slot != memory || !known {
-			t.Errorf("slot %d, %v, want %d", slot, known, memory)
+		q, err := x.Ask(t.Context(), "sleepy student")
+		if err != nil {
+			t.Fatal(err)
 		}
-		if slot, known := x.Slot(vectors.IDOf("of a text that is gone")); slot == 0 || known {
-			t.Errorf("slot %d, %v of a text that was never added", slot, known)
+		for _, c := range []struct {
+			among []Name
+			want  int
+		}{{[]Name{sleep, memory}, 1}, {[]Name{memory, "", "no name"}, 0}, {[]Name{}, 0}} {
+			if hits, err := q.Nearest(10, c.among); err != nil || len(hits) != c.want {
+				t.Errorf("among %q: %+v, %v", c.among, hits, err)
+			}
+		}
+	})
+}
+
+func TestTextsThatWereNotEmbeddedBeforeAreAskedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &letters{}
+		texts := []string{"sleep study", "memory test"}
+		sweeps := 0
+		x := open(t, Options{Model: m, Sweep: func(_ context.Context, add func(string) error) error {
+			sweeps++
+			return errors.Join(add(texts[0]), add(texts[1]))
+		}})
+		x.Add(texts[0])
+		time.Sleep(time.Second)
+		x.Expect(nameOf(vectors.IDOf(texts[0])))
+		x.Expect("")
+		x.Expect("no name")
+		synctest.Wait()
+		if sweeps != 0 {
+			t.Error("what is known was asked for")
+		}
+		x.Expect(nameOf(vectors.IDOf(texts[1])))
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := m.embedded(); sweeps != 1 || len(got) != 2 {
+			t.Errorf("%d sweeps, embedded %q", sweeps, got)
 		}
 	})
 }
@@ -162,7 +199,7 @@ func TestModelThatIsDownIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := &letters{fail: func([]string) error { return errors.New("connection refused") }}
 		x := open(t, Options{Model: m})
-		slot := x.Add("sleep study")
+		name := x.Add("sleep study")
 		time.Sleep(24 * time.Hour)
 		if st := x.Status(); st.Err == nil || st.Waiting != 1 || st.Known != 0 {
 			t.Errorf("%+v", st)
@@ -170,8 +207,8 @@ func TestModelThatIsDownIsTriedAgain(t *testing.T) {
 		if m.calls < 10 || m.calls > 400 {
 			t.Errorf("%d tries in a day", m.calls)
 		}
-		if _, err := x.Search(t.Context(), Query{Text: "sleep", Limit: 1}); err == nil || !strings.Contains(err.Error(), "connection refused") {
-			t.Errorf("Search: %v", err)
+		if _, err := x.Ask(t.Context(), "sleep"); err == nil || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("Ask: %v", err)
 		}
 		m.set(nil)
 		time.Sleep(longWait + time.Second)
@@ -179,7 +216,7 @@ func TestModelThatIsDownIsTriedAgain(t *testing.T) {
 		if st := x.Status(); st.Err != nil || st.Waiting != 0 || st.Known != 1 {
 			t.Errorf("%+v", st)
 		}
-		if hits := find(t, x, "sleep study"); len(hits) != 1 || hits[0].Slot != slot {
+		if hits := find(t, x, "sleep study"); len(hits) != 1 || hits[0].Name != name {
 			t.Errorf("%+v", hits)
 		}
 	})
@@ -219,8 +256,8 @@ func TestAnotherDimensionIsAnError(t *testing.T) {
 		if st := x.Status(); !errors.Is(st.Err, vectors.ErrDimension) || st.Known != 0 {
 			t.Errorf("%+v", st)
 		}
-		if _, err := x.Search(t.Context(), Query{Text: "one", Limit: 1}); !errors.Is(err, vectors.ErrDimension) {
-			t.Errorf("Search: %v", err)
+		if _, err := x.Ask(t.Context(), "one"); !errors.Is(err, vectors.ErrDimension) {
+			t.Errorf("Ask: %v", err)
 		}
 	})
 }
@@ -302,13 +339,13 @@ func TestQuestionsAreBoundedAndMayBePutInOtherWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		x := open(t, Options{Model: &letters{}, Synonyms: table})
-		slot := x.Add("sleep study")
+		name := x.Add("sleep study")
 		synctest.Wait()
-		if hits := find(t, x, "zzz"); len(hits) != 1 || hits[0].Slot != slot || hits[0].Asked != "sleep study" {
+		if hits := find(t, x, "zzz"); len(hits) != 1 || hits[0].Name != name || hits[0].Asked != "sleep study" {
 			t.Errorf("%+v", hits)
 		}
 		for _, text := range []string{"", "  ", strings.Repeat("a", maxQuestionLen+1)} {
-			if _, err := x.Search(t.Context(), Query{Text: text, Limit: 1}); err == nil {
+			if _, err := x.Ask(t.Context(), text); err == nil {
 				t.Errorf("a question of %d bytes was answered", len(text))
 			}
 		}
@@ -318,8 +355,8 @@ func TestQuestionsAreBoundedAndMayBePutInOtherWords(t *testing.T) {
 func TestNoMoreTextsThanThereIsRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := open(t, Options{Model: &letters{}, MaxTexts: 2})
-		if x.Add("one") == 0 || x.Add("two") == 0 || x.Add("three") != 0 || x.Add("two") == 0 {
-			t.Error("slots are not bounded")
+		for _, text := range []string{"one", "two", "three", "two"} {
+			x.Add(text)
 		}
 		if st := x.Status(); st.NoRoom != 1 || st.Texts != 2 {
 			t.Errorf("%+v", st)

@@ -15,7 +15,6 @@ import (
 	"github.com/rdfs/rdfs/internal/search/fuse"
 	"github.com/rdfs/rdfs/internal/search/synonym"
 	"github.com/rdfs/rdfs/internal/search/uselite"
-	"github.com/rdfs/rdfs/internal/search/vectors"
 )
 
 // question is one of a set, with the number of the text that answers it.
@@ -61,7 +60,7 @@ func questions(t *testing.T, name string, into any) {
 type library struct {
 	*Index
 	texts []string
-	slots []vectors.Slot
+	names []Name
 }
 
 func newLibrary(t *testing.T, texts []string, table *synonym.Table) *library {
@@ -77,7 +76,7 @@ func newLibrary(t *testing.T, texts []string, table *synonym.Table) *library {
 	})
 	l := &library{Index: x, texts: texts}
 	for _, text := range texts {
-		l.slots = append(l.slots, x.Add(text))
+		l.names = append(l.names, x.Add(text))
 	}
 	x.drain(t.Context())
 	return l
@@ -86,12 +85,17 @@ func newLibrary(t *testing.T, texts []string, table *synonym.Table) *library {
 // meaning ranks by cosine.
 func (l *library) meaning(t *testing.T, q string, threshold float32) (out []int) {
 	t.Helper()
-	hits, err := l.Search(t.Context(), Query{Text: q, Limit: len(l.texts), Threshold: threshold})
+	l.o.Threshold = threshold
+	question, err := l.Ask(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hits, err := question.Nearest(len(l.texts), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, h := range hits {
-		out = append(out, slices.Index(l.slots, h.Slot))
+		out = append(out, slices.Index(l.names, h.Name))
 	}
 	return out
 }

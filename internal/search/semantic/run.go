@@ -54,7 +54,7 @@ func (x *Index) sweep(ctx context.Context) {
 	err := x.o.Sweep(ctx, func(text string) error {
 		text = clean(text)
 		for ctx.Err() == nil {
-			if _, missed := x.add(text); !missed {
+			if missed := x.add(text); !missed {
 				return nil
 			}
 			x.drain(ctx)

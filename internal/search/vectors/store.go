@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"os"
 	"slices"
@@ -129,7 +130,20 @@ func (s *Store) slot(id ID) (Slot, bool) {
 	return slot, true
 }
 
-// ID returns the ID of a slot, for an index that writes it down.
+// Slots returns a bit for the slot of each ID that has one, as Query.Allowed.
+func (s *Store) Slots(ids iter.Seq[ID]) []uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make([]uint64, (len(s.ids)+63)/64)
+	for id := range ids {
+		if slot := s.slots[id]; slot != 0 {
+			out[slot/64] |= 1 << (slot % 64)
+		}
+	}
+	return out
+}
+
+// ID returns the ID of a slot.
 func (s *Store) ID(slot Slot) ID {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
