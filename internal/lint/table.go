@@ -59,6 +59,9 @@ var imports = []row{
 	{"internal/search/query", nil},
 	{"internal/search/index", []string{"internal/schema", "internal/search/query", "internal/search/fuse"}},
 
+	{"internal/search", []string{"internal/disk", "internal/header", "internal/schema", "catalog", "internal/volume", "internal/metadata",
+		"internal/search/query", "internal/search/index"}},
+
 	// The doors.
 	{"fs", []string{"internal/blob", "internal/volume"}},
 	{"internal/control", []string{"internal/blob", "internal/volume", "internal/metadata"}},

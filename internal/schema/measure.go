@@ -83,3 +83,9 @@ func Seconds(t time.Time) float64 {
 	n, _ := new(big.Rat).Add(new(big.Rat).SetInt64(t.Unix()), big.NewRat(int64(t.Nanosecond()), 1e9)).Float64()
 	return n
 }
+
+// IsList reports whether a declared field takes a list.
+func (s *Schema) IsList(field string) bool {
+	c := s.field(field)
+	return c != nil && c.Type == List
+}
