@@ -43,18 +43,19 @@ func (e *fakeEngine) opened() int {
 type fakeDrive struct {
 	control.Metadata
 	control.Moments // those of a real drive are tried elsewhere
-	mu              sync.Mutex
-	dir             string
-	versions        []volume.VersionInfo
-	check           volume.CheckResult
-	restored        volume.RestoreRequest
-	tree            volume.TreeRequest
-	syncErr         error
-	busy            error // of Unmount
-	calls           []string
-	mounted         mountOptions
-	gone            chan struct{}
-	slow            chan struct{} // Mount waits until it is closed; nil: it does not
+	control.Finder
+	mu       sync.Mutex
+	dir      string
+	versions []volume.VersionInfo
+	check    volume.CheckResult
+	restored volume.RestoreRequest
+	tree     volume.TreeRequest
+	syncErr  error
+	busy     error // of Unmount
+	calls    []string
+	mounted  mountOptions
+	gone     chan struct{}
+	slow     chan struct{} // Mount waits until it is closed; nil: it does not
 }
 
 func (d *fakeDrive) GC(_ context.Context, dryRun bool, _ func(volume.Progress)) (volume.GCResult, error) {

@@ -48,6 +48,7 @@ func (d *openVolume) Background(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { d.RunSchedule(ctx) })
 	all.Go(func() { d.RunGC(ctx) })
+	all.Go(func() { d.runSearch(ctx) })
 	if d.shipper != nil {
 		all.Go(func() { d.shipper.Run(ctx) })
 	}

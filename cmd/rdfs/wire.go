@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/metadata"
+	"github.com/rdfs/rdfs/internal/search"
 	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
 )
@@ -28,6 +30,9 @@ type openVolume struct {
 	o       openOptions
 	store   tierStore
 	shipper *ship.Shipper // nil: the catalog is not shipped
+
+	search    *search.Search
+	following atomic.Bool // it is kept up to date by itself
 }
 
 // Open implements engine.
@@ -83,7 +88,7 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &openVolume{v, metadata.New(v, o.Config.Metadata), o, store, shipper}, nil
+	return &openVolume{Volume: v, Store: metadata.New(v, o.Config.Metadata), o: o, store: store, shipper: shipper, search: newSearch(v, &o)}, nil
 }
 
 func gcOptions(c *config.Config, shipper *ship.Shipper) volume.GCOptions {
@@ -109,6 +114,7 @@ func (d *openVolume) Access(_ context.Context, who control.Caller, path string) 
 // Close implements drive.
 func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
 	err := d.Volume.Sync(ctx, "", progress)
+	d.search.Close(ctx)
 	d.ship(ctx) // while a copy can be taken, if one is due
 	err = errors.Join(err, d.Volume.Close(ctx, progress))
 	d.closeShipper(ctx)

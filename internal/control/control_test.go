@@ -25,7 +25,8 @@ import (
 // fakeDrive remembers what it was asked and answers with what it is given.
 type fakeDrive struct {
 	Metadata
-	Moments  // those of a real drive are tried elsewhere
+	Moments // those of a real drive are tried elsewhere
+	Finder
 	mu       sync.Mutex
 	restored volume.RestoreRequest
 	err      error

@@ -14,6 +14,7 @@ import (
 // at a time and must not block.
 type Drive interface {
 	Moments
+	Finder
 
 	Status(ctx context.Context) (volume.Status, error)
 	// Log returns the versions of the file at path, oldest first.

@@ -50,6 +50,7 @@ func NewServer(o Options) *Server {
 	mux := http.NewServeMux()
 	s := &Server{o: o, mux: mux}
 	s.routeMoments()
+	s.routeFinder()
 	mux.HandleFunc("GET /v1/hello", answer(s.hello))
 	mux.HandleFunc("GET /v1/status", answer(s.status))
 	mux.HandleFunc("POST /v1/log", answer(s.log))

@@ -64,7 +64,7 @@ var imports = []row{
 
 	// The doors.
 	{"fs", []string{"internal/blob", "internal/volume"}},
-	{"internal/control", []string{"internal/blob", "internal/volume", "internal/metadata"}},
+	{"internal/control", []string{"internal/blob", "internal/volume", "internal/metadata", "internal/search"}},
 
 	// The wiring.
 	{"internal/config", []string{

@@ -17,8 +17,9 @@ import (
 type Request struct {
 	volume.Requester
 	Query    string        `json:"query"`
-	Sort     []string      `json:"sort,omitempty"` // FIELD, FIELD:asc or FIELD:desc; "score" is a field
-	Limit    int           `json:"limit"`          // of hits; 0: none, they are only counted
+	Under    string        `json:"under,omitempty"` // only at and below a path, relative to the root of the drive
+	Sort     []string      `json:"sort,omitempty"`  // FIELD, FIELD:asc or FIELD:desc; "score" is a field
+	Limit    int           `json:"limit"`           // of hits; 0: none, they are only counted
 	After    string        `json:"after,omitempty"`
 	Facets   []string      `json:"facets,omitempty"`
 	Explain  bool          `json:"explain,omitempty"`
@@ -77,6 +78,9 @@ func (s *Search) find(ctx context.Context, r *Request) (out Result, err error) {
 	if err != nil {
 		return out, wrong(err)
 	}
+	if r.Under != "" {
+		q = &query.And{Of: []query.Node{q, &query.Path{Glob: globEscaper.Replace(r.Under) + "/**"}}}
+	}
 	req := index.Request{Query: q, Text: r.Query, May: mayOf(&r.Requester), Limit: min(max(r.Limit, 0), MaxLimit), After: r.After,
 		Facets: r.Facets, Explain: r.Explain, Any: r.Any}
 	for _, by := range r.Sort {
@@ -104,6 +108,9 @@ func (s *Search) find(ctx context.Context, r *Request) (out Result, err error) {
 	}
 	return out, nil
 }
+
+// globEscaper takes the meaning from what means something in a pattern.
+var globEscaper = strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`)
 
 func (s *Search) findNow(req *index.Request) (res *index.Result, stale bool, err error) {
 	s.mu.RLock()
