@@ -47,6 +47,7 @@ Each finding names the file or row, the problem, and what to do.`,
 			})
 		},
 	}
+	cmd.AddCommand(a.checkNamesCommand())
 	f := cmd.Flags()
 	f.BoolVar(&data, "data", false, "read every byte and verify every hash")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

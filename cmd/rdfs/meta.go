@@ -61,7 +61,7 @@ func (a *app) metaGetCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get PATH...",
 		Short: "Show the metadata of files",
-		Long: `Show the metadata of files and directories: what was set on them, or, with --resolved,
+		Long: `Show the metadata of files and directories: what was set on them and what their paths say, or, with --resolved,
 what holds for them, and where it is from: directories hand their fields down, the
 nearest wins, tags add up, and the schema's defaults come last.`,
 		Example: "  rdfs meta get --resolved research/EXP0042/scan.nii.gz\n  rdfs meta get -r --incomplete research",
@@ -72,7 +72,7 @@ nearest wins, tags add up, and the schema's defaults come last.`,
 				return err
 			}
 			return a.withDrive(cmd.Context(), w, func(d control.Drive) error {
-				files, err := d.GetMeta(cmd.Context(), metadata.Query{Paths: paths, Recursive: recursive, Resolved: resolved, Missing: incomplete, Who: who()})
+				files, err := d.GetMeta(cmd.Context(), metadata.Query{Paths: paths, Recursive: recursive, Resolved: resolved, Missing: incomplete, PathFields: true, Who: who()})
 				if err != nil {
 					return err
 				}

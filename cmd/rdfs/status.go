@@ -77,6 +77,9 @@ func (a *app) printStatus(st volume.Status) {
 	if st.NamesRefused > 0 {
 		row("names refused", "%d since the mount; .rdfs/rejections.jsonl tells the last", st.NamesRefused)
 	}
+	if st.MetadataRefused > 0 {
+		row("metadata refused", "%s since the mount", plural(int(st.MetadataRefused), "value"))
+	}
 	if st.SafeToUnplug {
 		row("safe to unplug", "yes")
 	} else {

@@ -29,7 +29,8 @@ type Naming struct {
 	// Compiled is the scheme as it holds. It has no rule when every name is accepted.
 	Compiled *naming.Scheme
 
-	own naming.Config // what the file says beyond the scheme
+	own      naming.Config // what the file says beyond the scheme
+	sidecars []string      // ids of rules whose files have sidecars; * is all of them
 }
 
 // Asks reports whether any name can be wrong.
@@ -133,7 +134,7 @@ func (p *reader) naming(e entry) {
 		return
 	}
 	own := &p.c.Naming.own
-	known := []string{"fields", "rules", "subtrees", "staged", "local_only"}
+	known := []string{"fields", "rules", "subtrees", "sidecars", "staged", "local_only"}
 	for _, k := range namingKeys {
 		known = append(known, strings.TrimPrefix(k.name, "naming."))
 	}
@@ -155,6 +156,8 @@ func (p *reader) naming(e entry) {
 			p.each(sub, at, "id", func(at string, entries []entry) { own.Rules = append(own.Rules, p.namingRule(at, entries)) })
 		case "subtrees":
 			p.each(sub, at, "path", func(at string, entries []entry) { own.Subtrees = append(own.Subtrees, p.subtree(at, entries)) })
+		case "sidecars":
+			p.c.Naming.sidecars = p.list(sub, at)
 		case "staged":
 			own.Staged = p.list(sub, at)
 		case "local_only":
@@ -341,6 +344,18 @@ func (p *reader) compileNaming() {
 			c.Rules = append(c.Rules, r)
 		}
 	}
+	for i, id := range n.sidecars {
+		found := false
+		for k := range c.Rules {
+			if id == "*" || c.Rules[k].ID == id {
+				c.Rules[k].Sidecar, found = true, true
+			}
+		}
+		if !found {
+			p.problems = append(p.problems, Problem{File: p.name, Line: p.c.lines["naming.sidecars"], Column: 1, Key: fmt.Sprintf("naming.sidecars[%d]", i),
+				Text: fmt.Sprintf("no rule has the id %q; .rdfs/NAMING.md names them, * is all of them", id)})
+		}
+	}
 	if c.Mode, err = naming.ParseMode(n.Mode); err != nil {
 		return
 	}
@@ -396,6 +411,9 @@ func (c *Config) explainNaming() (out []Setting) {
 	}
 	for i, t := range n.Subtrees {
 		add(fmt.Sprintf("naming.subtrees[%d]", i), t.Path+": "+t.Mode.String(), "")
+	}
+	if len(c.Naming.sidecars) > 0 {
+		add("naming.sidecars", strings.Join(c.Naming.sidecars, " "), "")
 	}
 	if len(n.Staged) > 0 {
 		add("naming.staged", strings.Join(n.Staged, " "), "")

@@ -121,6 +121,24 @@ func TestRulesAloneMakeAScheme(t *testing.T) {
 	}
 }
 
+func TestRulesTakeMetadataFromSidecarsWhenTheyAreNamed(t *testing.T) {
+	for list, want := range map[string]string{"[]": "", "data": "data", "[bundle, data]": "data bundle", `"*"`: "own data bundle documents free"} {
+		c, err := Parse("f", []byte(namingHead+"naming:\n  scheme: flat\n  rules: [{id: own, path: 'a/{x}'}]\n  sidecars: "+list+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range c.Naming.Compiled.Config().Rules {
+			if r.Sidecar {
+				got = append(got, r.ID)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %v, want %s", list, got, want)
+		}
+	}
+}
+
 func TestMistakesInNamingHaveALine(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -147,6 +165,8 @@ func TestMistakesInNamingHaveALine(t *testing.T) {
 				`f:6:9: naming.case: want collide or sensitive, got "maybe"`}},
 		{"two of a name", "naming:\n  rules:\n    - {id: a, path: x}\n    - {id: a, path: y}\n",
 			[]string{`f:6:1: naming.rules[1].id: a second rule is called "a"`}},
+		{"sidecars", "naming:\n  scheme: flat\n  sidecars: [data, dta]\n",
+			[]string{`f:5:1: naming.sidecars[1]: no rule has the id "dta"; .rdfs/NAMING.md names them, * is all of them`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Parse("f", []byte(namingHead+tt.file))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/rdfs/rdfs/internal/metadata"
+	"github.com/rdfs/rdfs/internal/volume"
 )
 
 // Metadata is the part of a Drive that is about what people say about files.
@@ -19,6 +20,8 @@ type Metadata interface {
 	// Tags returns the tags in use below the paths of a query.
 	Tags(ctx context.Context, q metadata.Query) ([]metadata.Tag, error)
 	RenameTag(ctx context.Context, r metadata.RenameTagRequest) (metadata.Result, error)
+	// CheckNames says which files lack metadata, or have names that are wrong by now.
+	CheckNames(ctx context.Context, q metadata.NamesQuery, progress func(volume.Progress)) (metadata.NamesReport, error)
 	// RestoreMeta gives a file the metadata of a version.
 	RestoreMeta(ctx context.Context, r metadata.RestoreRequest) (metadata.Result, error)
 }
@@ -106,6 +109,18 @@ func (s *Server) renameTag(ctx context.Context, req request) (res metadata.Resul
 	return s.o.Drive.RenameTag(ctx, r)
 }
 
+func (s *Server) checkNames(ctx context.Context, req request) (r metadata.NamesReport, err error) {
+	var q metadata.NamesQuery
+	if err := req.body(&q); err != nil {
+		return r, err
+	}
+	q.Who = s.metaWho(req.who)
+	if err := s.reach(ctx, req.who, q.Path); err != nil {
+		return r, err
+	}
+	return s.o.Drive.CheckNames(ctx, q, req.progress)
+}
+
 func (s *Server) metaRestore(ctx context.Context, req request) (res metadata.Result, err error) {
 	var r metadata.RestoreRequest
 	if err := req.body(&r); err != nil {
@@ -161,6 +176,12 @@ func (c *Client) Tags(ctx context.Context, q metadata.Query) (tags []metadata.Ta
 func (c *Client) RenameTag(ctx context.Context, r metadata.RenameTagRequest) (res metadata.Result, err error) {
 	err = c.call(ctx, "POST", "tags/rename", r, &res, nil)
 	return res, err
+}
+
+// CheckNames implements Drive.
+func (c *Client) CheckNames(ctx context.Context, q metadata.NamesQuery, progress func(volume.Progress)) (r metadata.NamesReport, err error) {
+	err = c.call(ctx, "POST", "check/names", q, &r, progress)
+	return r, err
 }
 
 // RestoreMeta implements Drive.

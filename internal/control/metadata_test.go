@@ -51,6 +51,11 @@ func (m *fakeMetadata) RenameTag(_ context.Context, r metadata.RenameTagRequest)
 	return metadata.Result{}, volume.ErrNotExist
 }
 
+func (m *fakeMetadata) CheckNames(_ context.Context, q metadata.NamesQuery, _ func(volume.Progress)) (metadata.NamesReport, error) {
+	m.who = append(m.who, q.Who)
+	return metadata.NamesReport{Wrong: 3}, nil
+}
+
 func (m *fakeMetadata) RestoreMeta(_ context.Context, r metadata.RestoreRequest) (metadata.Result, error) {
 	m.who = append(m.who, r.Who)
 	return metadata.Result{Op: uint64(r.Seq)}, nil
@@ -88,8 +93,11 @@ func TestMetadataIsChangedAsTheCallerWhateverTheRequestSays(t *testing.T) {
 	if res, err := c.RestoreMeta(ctx, metadata.RestoreRequest{Path: "a", Seq: 4, To: "b", Who: eve}); err != nil || res.Op != 4 {
 		t.Errorf("restore: %+v, %v", res, err)
 	}
-	if len(m.who) != 6 {
-		t.Errorf("%d requests arrived, want 6", len(m.who))
+	if r, err := c.CheckNames(ctx, metadata.NamesQuery{Who: eve}, nil); err != nil || r.Wrong != 3 {
+		t.Errorf("check names: %+v, %v", r, err)
+	}
+	if len(m.who) != 7 {
+		t.Errorf("%d requests arrived, want 7", len(m.who))
 	}
 	for _, w := range m.who {
 		if w.UID != uint32(os.Getuid()) || w.GID != uint32(os.Getgid()) || slices.Contains(w.Groups, 54321) || w.Program != "rdfs meta" {

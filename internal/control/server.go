@@ -66,6 +66,7 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/tags/rename", answer(s.renameTag))
 	mux.HandleFunc("POST /v1/sync", stream(s, s.sync))
 	mux.HandleFunc("POST /v1/check", stream(s, s.check))
+	mux.HandleFunc("POST /v1/check/names", stream(s, s.checkNames))
 	mux.HandleFunc("POST /v1/gc", stream(s, s.gc))
 	mux.HandleFunc("POST /v1/unmount", stream(s, s.unmount))
 	s.http = &http.Server{

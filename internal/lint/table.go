@@ -53,7 +53,7 @@ var imports = []row{
 	{"internal/search/embedapi", []string{"internal/search/semantic"}},
 
 	// What people say about files.
-	{"internal/metadata", []string{"internal/blob", "internal/schema", "catalog", "internal/volume"}},
+	{"internal/metadata", []string{"internal/blob", "internal/naming", "internal/schema", "catalog", "internal/volume"}},
 
 	// A follower: files found by what they are. Only doors know it.
 	{"internal/search/query", nil},

@@ -174,7 +174,7 @@ func (x *Incomplete) make() ([]lacking, error) {
 		if err != nil {
 			return nil, err
 		}
-		w := walk{s: x.s, ctx: context.Background(), levels: levels}
+		w := walk{s: x.s, ctx: context.Background(), levels: levels} // as root: all are listed, and shown by who asks
 		w.visit = func(i catalog.Inode, row *catalog.Node) {
 			if len(x.s.missing(w.levels, row)) > 0 {
 				t = append(t, lacking{hashName(path.Base(w.levels[len(w.levels)-1].path)), i})

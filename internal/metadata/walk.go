@@ -67,7 +67,8 @@ type walk struct {
 	ctx    context.Context
 	who    volume.Identity
 	levels []level
-	visit  func(i catalog.Inode, row *catalog.Node) // of the last level: a directory, or a regular file
+	every  bool                                     // also links and devices, and files that who may not read
+	visit  func(i catalog.Inode, row *catalog.Node) // of the last level
 }
 
 // page is how many names of a directory are read in one View.
@@ -122,7 +123,7 @@ func (w *walk) below(dir catalog.Inode, row *catalog.Node) error {
 			case c.row.IsDir():
 				w.visit(c.ino, &c.row)
 				err = w.below(c.ino, &c.row)
-			case c.row.IsRegular() && volume.May(&c.row, w.who, 4):
+			case w.every, c.row.IsRegular() && volume.May(&c.row, w.who, 4):
 				w.visit(c.ino, &c.row)
 			}
 			w.levels = w.levels[:len(w.levels)-1]

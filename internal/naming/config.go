@@ -43,6 +43,7 @@ type Rule struct {
 	Same        []string // fields that must occur more than once, for the writer's safety
 	Bundle      bool     // the last segment is a directory, in which every name is accepted
 	RequireMeta []string // metadata that a file of this rule should have
+	Sidecar     bool     // NAME.json beside a file of this rule holds its metadata
 	Perm        uint32   // permission bits of files at creation; 0: what the program asks for
 	Description string
 }

@@ -80,6 +80,9 @@ func (s *Scheme) ruleWords(r *Rule, p func(string, ...any)) {
 	if len(r.RequireMeta) > 0 {
 		p("; its metadata should have %s", strings.Join(r.RequireMeta, ", "))
 	}
+	if r.Sidecar {
+		p("; what a `.json` of the same name beside it says becomes its metadata")
+	}
 	if r.Perm != 0 {
 		p("; its permissions are %04o", r.Perm)
 	}

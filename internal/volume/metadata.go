@@ -32,11 +32,19 @@ func (v *Volume) checkValue(i catalog.Inode, key string, value []byte, who Calle
 		return false, v.refuseValue(i, who, ErrPerm, naming.Problem{Field: field, Value: string(value),
 			Expected: fmt.Sprintf("%q, as the path says; rename the file to change it", want), Suggest: want})
 	}
-	var inv *schema.Invalid
-	if _, err := v.o.Schema.Parse(field, string(value)); errors.As(err, &inv) {
-		return false, v.refuseValue(i, who, ErrInvalid, naming.Problem{Field: field, Value: inv.Value, Expected: inv.Expected, Suggest: inv.Nearest})
+	if p := v.misfit(field, string(value)); p != nil {
+		return false, v.refuseValue(i, who, ErrInvalid, *p)
 	}
 	return false, nil
+}
+
+// misfit says why the schema does not take a value; nil when it does.
+func (v *Volume) misfit(field, value string) *naming.Problem {
+	var inv *schema.Invalid
+	if _, err := v.o.Schema.Parse(field, value); errors.As(err, &inv) {
+		return &naming.Problem{Field: field, Value: inv.Value, Expected: inv.Expected, Suggest: inv.Nearest}
+	}
+	return nil
 }
 
 // refuseValue records why a value is refused, where refused names are, and returns the error.

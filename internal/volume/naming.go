@@ -19,6 +19,7 @@ type names struct {
 	scheme   *naming.Scheme // nil: every name is right, and nothing is asked
 	fold     bool           // names that differ only by case collide
 	requires bool           // a rule requires metadata
+	sidecars bool           // a rule takes metadata from sidecars
 
 	mu     sync.Mutex
 	dirs   map[catalog.Inode]*naming.Dir
@@ -40,6 +41,7 @@ func (s *names) init(scheme *naming.Scheme) {
 	if c := scheme.Config(); len(c.Rules) > 0 && (c.Mode != naming.Off || len(c.Subtrees) > 0) {
 		s.scheme, s.fold = scheme, !c.CaseSensitive
 		s.requires = slices.ContainsFunc(c.Rules, func(r naming.Rule) bool { return len(r.RequireMeta) > 0 })
+		s.sidecars = slices.ContainsFunc(c.Rules, func(r naming.Rule) bool { return r.Sidecar })
 	}
 }
 

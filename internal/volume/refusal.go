@@ -1,8 +1,10 @@
 package volume
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +68,7 @@ const (
 	opRestore = "restore"
 
 	opSetxattr = "setxattr" // a value of metadata, not a name
+	opSidecar  = "sidecar"  // values of metadata that a sidecar has
 )
 
 // Text returns the refusal for people: what happened, everything that is wrong, what
@@ -73,7 +76,10 @@ const (
 func (r *Refusal) Text() string {
 	var b strings.Builder
 	verb := "refused"
-	if r.Accepted {
+	switch {
+	case r.Op == opSidecar:
+		verb = "stored, but not all of it is metadata now"
+	case r.Accepted:
 		verb = "accepted with a warning"
 	}
 	fmt.Fprintf(&b, "%s %s %s: %s\n", r.Time.Format(time.RFC3339), r.Op, printable(r.Path), verb)
@@ -83,7 +89,7 @@ func (r *Refusal) Text() string {
 	if r.Suggestion != "" {
 		fmt.Fprintf(&b, "  nearest right path: %s\n", r.Suggestion)
 	}
-	if r.Op != opSetxattr {
+	if r.Op != opSetxattr && r.Op != opSidecar {
 		fmt.Fprintf(&b, "  more: rdfs why %s\n", printable(r.Path))
 	}
 	return b.String()
@@ -134,7 +140,8 @@ type rejections struct {
 	mu    sync.Mutex
 	ring  []*Refusal // the newest last
 	byDir map[catalog.Inode]*Refusal
-	count int64
+	count [2]int64 // of names, and of values of metadata
+	wrong map[RefusalCount]int64
 }
 
 // maxRejections is how many are remembered.
@@ -170,7 +177,25 @@ func (q *question) answered(err error) error {
 func (x *rejections) add(r *Refusal) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.count++
+	if r.Op == opSetxattr || r.Op == opSidecar {
+		x.count[1]++
+	} else {
+		x.count[0]++
+	}
+	if x.wrong == nil {
+		x.wrong = make(map[RefusalCount]int64)
+	}
+	op := r.Op
+	if r.Accepted && op != opSidecar {
+		op = "warned"
+	}
+	for _, p := range r.Problems {
+		c := RefusalCount{Op: op, Field: p.Field}
+		if _, known := x.wrong[c]; !known && len(x.wrong) >= maxRejections {
+			c.Field = "" // sidecars may have any
+		}
+		x.wrong[c]++
+	}
 	if len(x.ring) >= maxRejections {
 		x.ring = append(x.ring[:0:0], x.ring[1:]...)
 	}
@@ -179,6 +204,21 @@ func (x *rejections) add(r *Refusal) {
 		x.byDir = make(map[catalog.Inode]*Refusal)
 	}
 	x.byDir[r.Dir] = r
+}
+
+// counted returns how many names and values were refused, and what was wrong with them.
+func (x *rejections) counted() (names, values int64, wrong []RefusalCount) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	wrong = []RefusalCount{}
+	for c, n := range x.wrong {
+		c.Count = n
+		wrong = append(wrong, c)
+	}
+	slices.SortFunc(wrong, func(a, b RefusalCount) int {
+		return cmp.Or(strings.Compare(a.Op, b.Op), strings.Compare(a.Field, b.Field))
+	})
+	return x.count[0], x.count[1], wrong
 }
 
 // Rejections returns the names that were refused to a user lately, or accepted with a

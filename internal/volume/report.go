@@ -35,10 +35,22 @@ type Status struct {
 	// NamesRefused counts names that the naming scheme refused since the mount, and
 	// those that were accepted with a warning.
 	NamesRefused int64 `json:"names_refused"`
+	// MetadataRefused counts values that the schema or the path refused since the mount.
+	MetadataRefused int64 `json:"metadata_refused"`
+	// Refusals counts what was wrong with all of these: by operation (create, rename,
+	// setxattr, ...; "warned" where it was accepted) and by field, "" when it was the name as a whole.
+	Refusals []RefusalCount `json:"refusals"`
 
 	// SafeToUnplug: everything that was closed is sealed, and the catalog is durable.
 	SafeToUnplug bool     `json:"safe_to_unplug"`
 	Why          []string `json:"why,omitempty"` // what is not safe yet, for people
+}
+
+// RefusalCount is how often a field was wrong in an operation.
+type RefusalCount struct {
+	Op    string `json:"op"`
+	Field string `json:"field"`
+	Count int64  `json:"count"`
 }
 
 // History says what history costs: what the last mark of a garbage collection found,

@@ -43,6 +43,7 @@ type sealed struct {
 	*job
 	known  bool   // the content was stored before
 	header []byte // what the content is; nil: that is known, or the draft is empty
+	feed   *feed  // what it says as a sidecar, or its sidecar says; nil: nothing
 	swept  uint64 // Volume.swept when it was begun
 	took   time.Duration
 	err    error
@@ -97,6 +98,9 @@ func (s *sealer) run(jobs []*job) {
 		if w.err == nil && !w.committed {
 			w.err = s.commit(w)
 			w.committed = w.err == nil
+			if w.committed {
+				w.feed.done(v)
+			}
 		}
 		if w.err != nil {
 			s.failed(w)
@@ -205,6 +209,7 @@ func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, e
 		return m, true, nil
 	}
 	if mine && !c.content.IsZero() && c.stamp == before && c.size == before.size && s.v.sealedUnder(c.content, key) {
+		w.feed = s.v.readFeed(w, f, c.size)
 		return blob.Manifest{ID: c.content, Size: c.size}, true, nil
 	}
 	m, err = b.Add(s.v.ctx, f, before.size, still)
@@ -212,6 +217,7 @@ func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, e
 		return m, false, err
 	}
 	w.header = s.v.readHeader(f, &m)
+	w.feed = s.v.readFeed(w, f, m.Size)
 	after, err := fstat(f)
 	if err == nil && after != before {
 		err = errWriter
@@ -308,6 +314,9 @@ func (s *sealer) commit(w *sealed) error {
 		row.Seq = v.record(tx, v.sealedSave(&d, row.File, &w.manifest, row.Mtime), row.Seq)
 		row.Content, row.Size, row.Gen = w.manifest.ID, w.manifest.Size, 0
 		tx.DeleteDraft(n.ino, w.gen)
+		if w.feed != nil {
+			w.feed.apply(v, tx, n.ino, row, Caller{UID: d.UID, GID: d.GID, Program: d.Program})
+		}
 		return nil
 	})
 	return err

@@ -36,9 +36,7 @@ func (v *Volume) Status(context.Context) (Status, error) {
 		n.mu.Unlock()
 		v.nodes.release(n)
 	}
-	v.rejections.mu.Lock()
-	s.NamesRefused = v.rejections.count
-	v.rejections.mu.Unlock()
+	s.NamesRefused, s.MetadataRefused, s.Refusals = v.rejections.counted()
 	q := v.sealer
 	q.mu.Lock()
 	s.Unsealed += len(q.jobs)
