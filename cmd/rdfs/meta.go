@@ -28,6 +28,9 @@ changed here can be undone, and is seen by rdfs log --meta.`,
 	return cmd
 }
 
+// maxPaths is how many paths a command line may have; standard input may have more.
+const maxPaths = 100_000
+
 // who is the person that runs the command, for a repository that it opens itself.
 func who() metadata.Who {
 	w := metadata.Who{UID: uint32(os.Getuid()), GID: uint32(os.Getgid()), Program: commandLine()}
@@ -58,6 +61,7 @@ func (a *app) locateAll(args []string, repo string) (w where, paths []string, er
 func (a *app) metaGetCommand() *cobra.Command {
 	var asJSON, resolved, recursive, incomplete bool
 	var repo string
+	var many pathsFlag
 	cmd := &cobra.Command{
 		Use:   "get PATH...",
 		Short: "Show the metadata of files",
@@ -65,8 +69,15 @@ func (a *app) metaGetCommand() *cobra.Command {
 what holds for them, and where it is from: directories hand their fields down, the
 nearest wins, tags add up, and the schema's defaults come last.`,
 		Example: "  rdfs meta get --resolved research/EXP0042/scan.nii.gz\n  rdfs meta get -r --incomplete research",
-		Args:    want(1, 1000),
+		Args:    want(0, maxPaths),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			args, err := many.expand(cmd.InOrStdin(), args)
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return failf(exitUsage, "get: want paths\nUsage: %s", cmd.UseLine())
+			}
 			w, paths, err := a.locateAll(args, repo)
 			if err != nil {
 				return err
@@ -88,6 +99,7 @@ nearest wins, tags add up, and the schema's defaults come last.`,
 	f.BoolVar(&resolved, "resolved", false, "what holds, and where it is from")
 	f.BoolVarP(&recursive, "recursive", "r", false, "also everything below, that has metadata")
 	f.BoolVar(&incomplete, "incomplete", false, "only files that lack fields they must have")
+	many.add(cmd)
 	f.BoolVar(&asJSON, "json", false, "print JSON")
 	repoFlag(cmd, &repo)
 	return cmd
@@ -203,13 +215,14 @@ func (a *app) printResult(res metadata.Result, dryRun bool) {
 
 func (a *app) metaSetCommand() *cobra.Command {
 	var c changeFlags
+	var many pathsFlag
 	cmd := &cobra.Command{
 		Use:   "set PATH... FIELD=VALUE...",
 		Short: "Set fields of files",
 		Long: `Set fields of files and directories; all or none. An argument with a = is a field and
 its value, unless a / stands before the = (write ./a=b for a file called a=b).`,
-		Example: "  rdfs meta set research/EXP0042 'temperature=4 degC' operator=ada",
-		Args:    want(2, 1000),
+		Example: "  rdfs meta set research/EXP0042 'temperature=4 degC' operator=ada\n  find research -name '*.edf' -print0 | rdfs meta set --paths0 side=left",
+		Args:    want(1, maxPaths),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			set := make(map[string]string)
 			var files []string
@@ -223,6 +236,10 @@ its value, unless a / stands before the = (write ./a=b for a file called a=b).`,
 					value = metadata.EncodeValue(nil)
 				}
 				set[field] = value
+			}
+			files, err := many.expand(cmd.InOrStdin(), files)
+			if err != nil {
+				return err
 			}
 			if len(files) == 0 || len(set) == 0 {
 				return failf(exitUsage, "set: want paths and FIELD=VALUE\nUsage: %s", cmd.UseLine())
@@ -239,25 +256,43 @@ its value, unless a / stands before the = (write ./a=b for a file called a=b).`,
 		},
 	}
 	c.add(cmd)
+	many.add(cmd)
 	return cmd
 }
 
 func (a *app) metaUnsetCommand() *cobra.Command {
 	var c changeFlags
+	var many pathsFlag
 	cmd := &cobra.Command{
 		Use:     "unset PATH FIELD...",
 		Short:   "Remove fields of a file",
-		Example: "  rdfs meta unset research/EXP0042 operator",
-		Args:    want(2, 1000),
+		Example: "  rdfs meta unset research/EXP0042 operator\n  find research -name '*.edf' | rdfs meta unset - operator",
+		Args:    want(1, 1000),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w, err := a.locate(args[0], c.repo)
+			fields := args
+			if !many.null || args[0] == "-" { // otherwise all arguments are fields
+				fields = args[1:]
+			}
+			files, err := many.expand(cmd.InOrStdin(), args[:len(args)-len(fields)])
 			if err != nil {
 				return err
 			}
-			return a.change(cmd.Context(), w, "unset", []metadata.Row{{Path: w.path, Unset: args[1:]}}, &c, nil)
+			if len(fields) == 0 {
+				return failf(exitUsage, "unset: want fields\nUsage: %s", cmd.UseLine())
+			}
+			w, paths, err := a.locateAll(files, c.repo)
+			if err != nil {
+				return err
+			}
+			rows := make([]metadata.Row, len(paths))
+			for i, p := range paths {
+				rows[i] = metadata.Row{Path: p, Unset: fields}
+			}
+			return a.change(cmd.Context(), w, "unset", rows, &c, nil)
 		},
 	}
 	c.add(cmd)
+	many.add(cmd)
 	return cmd
 }
 
@@ -292,6 +327,7 @@ func formatOf(asCSV, asTSV, asJSON bool, name string) (format, error) {
 func (a *app) metaExportCommand() *cobra.Command {
 	var asCSV, asTSV, asJSON, resolved, all bool
 	var repo string
+	var many pathsFlag
 	cmd := &cobra.Command{
 		Use:   "export [PATH...]",
 		Short: "Write metadata as a table",
@@ -299,10 +335,13 @@ func (a *app) metaExportCommand() *cobra.Command {
 column "path", relative to the root of the drive, and one for each field. It is what
 import reads. Only files with metadata are in it, unless --all is given.`,
 		Example: "  rdfs meta export research > metadata.csv\n  rdfs meta export --json --resolved --all research/EXP0042",
-		Args:    want(0, 1000),
+		Args:    want(0, maxPaths),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := formatOf(asCSV, asTSV, asJSON, "")
 			if err != nil {
+				return err
+			}
+			if args, err = many.expand(cmd.InOrStdin(), args); err != nil {
 				return err
 			}
 			if len(args) == 0 {
@@ -338,6 +377,7 @@ import reads. Only files with metadata are in it, unless --all is given.`,
 	fl.BoolVar(&asJSON, "json", false, "write JSON")
 	fl.BoolVar(&resolved, "resolved", false, "what holds, with what directories hand down and defaults")
 	fl.BoolVar(&all, "all", false, "also files without metadata")
+	many.add(cmd)
 	repoFlag(cmd, &repo)
 	return cmd
 }

@@ -27,17 +27,25 @@ attribute user.xdg.tags, a comma list). A directory's tags hold for all below it
 
 func (a *app) tagChangeCommand(verb, short string, row func(tags []string) metadata.Row) *cobra.Command {
 	var c changeFlags
+	var many pathsFlag
 	cmd := &cobra.Command{
 		Use:     verb + " TAG[,TAG...] PATH...",
 		Short:   short,
 		Example: fmt.Sprintf("  rdfs tag %s pilot,review research/EXP0042", verb),
-		Args:    want(2, 1000),
+		Args:    want(1, maxPaths),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tags := metadata.SplitTags(args[0])
 			if len(tags) == 0 {
 				return failf(exitUsage, "tag %s: %q names no tag", verb, args[0])
 			}
-			w, paths, err := a.locateAll(args[1:], c.repo)
+			files, err := many.expand(cmd.InOrStdin(), args[1:])
+			if err != nil {
+				return err
+			}
+			if len(files) == 0 {
+				return failf(exitUsage, "tag %s: want paths\nUsage: %s", verb, cmd.UseLine())
+			}
+			w, paths, err := a.locateAll(files, c.repo)
 			if err != nil {
 				return err
 			}
@@ -51,6 +59,7 @@ func (a *app) tagChangeCommand(verb, short string, row func(tags []string) metad
 		},
 	}
 	c.add(cmd)
+	many.add(cmd)
 	return cmd
 }
 

@@ -34,7 +34,7 @@ func (s *Server) metaWho(c Caller) metadata.Who {
 }
 
 func (s *Server) query(ctx context.Context, req request) (q metadata.Query, err error) {
-	if err := req.body(&q); err != nil {
+	if err := req.large(&q, maxChange); err != nil {
 		return q, err
 	}
 	q.Who = s.metaWho(req.who)
