@@ -7,7 +7,7 @@
 //
 // # Ids
 //
-// The id of a chunk is the number of its key (4 bytes) and 28 bytes of BLAKE3 keyed by it:
+// The id of a chunk is 28 bytes of BLAKE3 keyed by its key and the number of that (4 bytes):
 // it says nothing of the chunk to who has not the key, and equal chunks under two keys are
 // two chunks. The id of a content is its BLAKE3 XOR a mask that belongs to the key. So
 // the contents of two keys never share an id or a chunk, and whoever has the keys still

@@ -17,6 +17,10 @@ import (
 // no key: what it seals is not encrypted.
 type Number uint32
 
+// numberAt is where the number of its key is in the id of a chunk: at the end, because the
+// beginnings of ids are taken for random.
+const numberAt = blob.IDSize - 4
+
 // SecretSize is the size of a data key in bytes.
 const SecretSize = 32
 
@@ -118,8 +122,7 @@ func (k *key) chunkID(p []byte) (id blob.ID) {
 	h.Write(p)
 	h.Sum(id[:0])
 	k.hashers.Put(h)
-	copy(id[4:], id[:])
-	binary.BigEndian.PutUint32(id[:], uint32(k.Number))
+	binary.BigEndian.PutUint32(id[numberAt:], uint32(k.Number))
 	return id
 }
 
@@ -128,7 +131,7 @@ func (r *Ring) KeyOf(chunk blob.ID) Number {
 	if r == nil {
 		return 0
 	}
-	return Number(binary.BigEndian.Uint32(chunk[:]))
+	return Number(binary.BigEndian.Uint32(chunk[numberAt:]))
 }
 
 // IsChunk reports whether p are the bytes of the chunk id.

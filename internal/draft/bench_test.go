@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/crypt"
 )
 
 // cpuTime returns the processor time that this process has used, in seconds. On a
@@ -25,14 +26,33 @@ func perCPU(b *testing.B, n int, since float64) {
 	b.ReportMetric(float64(b.N)*float64(n)/(1<<20)/(cpuTime()-since), "MiB/cpu-s")
 }
 
+// benchmarkSeal seals without and with encryption, in turn.
 func benchmarkSeal(b *testing.B, content []byte) {
-	p := New(Options{Store: nullStore{newMemStore()}, NewPackID: newPackID})
+	for _, c := range ciphers() {
+		b.Run(c.name, func(b *testing.B) { benchmarkSealUnder(b, content, c.ring) })
+	}
+}
+
+// ciphers are no ring, and one.
+func ciphers() []struct {
+	name string
+	ring *crypt.Ring
+} {
+	return []struct {
+		name string
+		ring *crypt.Ring
+	}{{"plain", nil}, {"encrypted", crypt.NewRing(crypt.DataKey{Number: 1})}}
+}
+
+func benchmarkSealUnder(b *testing.B, content []byte, ring *crypt.Ring) {
+	p := New(Options{Store: nullStore{newMemStore()}, NewPackID: newPackID, Ring: ring})
 	b.SetBytes(int64(len(content)))
 	b.ReportAllocs()
 	var stored int64
 	start := cpuTime()
 	for b.Loop() {
 		batch := p.Begin()
+		batch.Use(ring.Own())
 		if _, err := batch.Add(b.Context(), bytes.NewReader(content), int64(len(content)), nil); err != nil {
 			b.Fatal(err)
 		}
@@ -112,20 +132,22 @@ func BenchmarkRead(b *testing.B) {
 		name string
 		make func(uint64, int) []byte
 	}{{"csv", csv}, {"float32", smooth32}, {"random", random}} {
-		b.Run(kind.name, func(b *testing.B) {
-			store, tab := newMemStore(), newTable()
-			p := New(Options{Store: store, NewPackID: newPackID})
-			content := kind.make(1, 32<<20)
-			m, _ := seal(b, p, tab, content)
-			r, list := NewReader(store, nil), tab.locate(m)
-			b.SetBytes(int64(len(content)))
-			start := cpuTime()
-			for b.Loop() {
-				if err := r.Chunks(b.Context(), list, func(int, []byte) error { return nil }); err != nil {
-					b.Fatal(err)
+		for _, c := range ciphers() {
+			b.Run(kind.name+"/"+c.name, func(b *testing.B) {
+				store, tab := newMemStore(), newTable()
+				p := New(Options{Store: store, NewPackID: newPackID, Ring: c.ring})
+				content := kind.make(1, 32<<20)
+				m, _ := seal(b, p, tab, content)
+				r, list := NewReader(store, c.ring), tab.locate(m)
+				b.SetBytes(int64(len(content)))
+				start := cpuTime()
+				for b.Loop() {
+					if err := r.Chunks(b.Context(), list, func(int, []byte) error { return nil }); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			perCPU(b, len(content), start)
-		})
+				perCPU(b, len(content), start)
+			})
+		}
 	}
 }

@@ -128,6 +128,7 @@ func newPackID() blob.PackID { return blob.PackID(ulid.Make()) }
 func seal(t testing.TB, p *Pipeline, tab *table, content []byte) (blob.Manifest, Stored) {
 	t.Helper()
 	b := p.Begin()
+	b.Use(p.o.Ring.Own())
 	defer b.Discard()
 	m, err := b.Add(t.Context(), bytes.NewReader(content), int64(len(content)), nil)
 	if err != nil {

@@ -9,6 +9,9 @@ import (
 	"github.com/rdfs/rdfs/internal/crypt"
 )
 
+// ListSize is what the list of a content of one chunk takes in an encrypted pack, in bytes.
+const ListSize = manifestHead + blob.IDSize + 3 + crypt.Overhead + EntrySize
+
 const manifestHead = blob.IDSize + 3*8
 
 // ManifestPart is a run of the chunk list of a content.
