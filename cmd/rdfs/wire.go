@@ -30,6 +30,7 @@ type openVolume struct {
 	o       openOptions
 	store   tierStore
 	shipper *ship.Shipper // nil: the catalog is not shipped
+	room    room
 
 	search    *search.Search
 	following atomic.Bool // it is kept up to date by itself

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // metadataOf are the attributes of a file that are listed, as text.
@@ -106,4 +108,45 @@ func TestMetadataSurviveWhatProgramsDo(t *testing.T) {
 	}
 	d.must(d.rdfs("restore", file, "--version", "1", "--with-metadata"))
 	check("restore with metadata", file)
+}
+
+// A file may have more attributes than a listing holds. Each is kept and answers by its name; the list comes back when
+// it fits again, and with it what copies files.
+func TestTenThousandAttributes(t *testing.T) {
+	need(t, "cp", "coreutils")
+	d := newDrive(t)
+	if d.plain {
+		return // an inode of ext4 has no room for them
+	}
+	const all, fit = 10_000, 5000
+	file := d.path("f")
+	must(t, os.WriteFile(file, []byte("x"), 0o644))
+	name := func(k int) string { return fmt.Sprintf("user.k%05d", k) }
+	for k := range all {
+		must(t, setAttr(file, name(k), fmt.Sprint(k), 0))
+	}
+	check := func(when, p string, n int) {
+		t.Helper()
+		for k := range n {
+			if got, err := getAttr(p, name(k)); err != nil || got != fmt.Sprint(k) {
+				t.Fatalf("%s: attribute %d is %q, %v", when, k, got, err)
+			}
+		}
+	}
+	check("set", file, all)
+	_, err := listAttrs(file)
+	wantErrno(t, "a list of more than 64 KiB", err, unix.E2BIG)
+	d.remount()
+	check("remount", file, all)
+	for k := fit; k < all; k++ {
+		must(t, unix.Removexattr(file, name(k)))
+	}
+	if names := get(listAttrs(file))(t); len(names) != fit {
+		t.Errorf("%d are listed, want %d", len(names), fit)
+	}
+	cmd := exec.Command("cp", "-a", file, d.path("copy"))
+	cmd.Env = programEnv(tempDir(t))
+	run(t, cmd)
+	check("cp -a", d.path("copy"), fit)
+	d.check()
 }

@@ -386,6 +386,40 @@ func TestHostileNamesAreRefusedOnADriveThatEnforcesNames(t *testing.T) {
 	}
 }
 
+// Rules that contradict each other, and patterns that backtracking could not end: the first rule that matches counts,
+// and every name is judged at once.
+func TestConflictingRulesAndExplodingPatterns(t *testing.T) {
+	if suite.plain {
+		return
+	}
+	d := newDrive(t, scheme("free", "rules:",
+		"  - {id: first, path: '{x:/[a-z]+/}.csv', mode: 0600}",
+		"  - {id: second, path: '{y:/[a-z]+/}.csv', mode: 0644}",
+		"  - {id: twice, path: '{z:/([xy]+)+[xy]*([xy]+)+z/}.bin'}",
+		"  - {id: long, path: '{w:/([ab]|a)*a[ab]{21}/}.dat'}"))
+	must(t, os.WriteFile(d.path("both.csv"), nil, 0o666))
+	if st := get(os.Stat(d.path("both.csv")))(t); st.Mode().Perm() != 0o600 {
+		t.Errorf("the mode is %v, want that of the first rule", st.Mode())
+	}
+	r := d.rdfs("names", "explain", d.path("both.csv"))
+	if r.err != nil || !strings.Contains(r.out, "first") || strings.Contains(r.out, "second") {
+		t.Errorf("names explain: %v\n%s", r.err, r.out)
+	}
+	if r := d.rdfs("names", "lint", d.repo); r.err == nil || !strings.Contains(r.out, "second") {
+		t.Errorf("names lint does not tell of the second rule: %v\n%s", r.err, r.out)
+	}
+	for _, stem := range []string{strings.Repeat("xy", 90), strings.Repeat("ab", 90), strings.Repeat("a", 180)} {
+		for _, ext := range []string{".bin", ".dat"} {
+			name, right := stem+ext, stem[0] == 'a' && ext == ".dat"
+			if err := os.WriteFile(d.path(name), nil, 0o644); right != (err == nil) || !right && !errors.Is(err, syscall.EINVAL) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	must(t, os.WriteFile(d.path(strings.Repeat("xy", 90)+"z.bin"), nil, 0o644))
+	d.check()
+}
+
 // A scheme that is changed on a full repository touches nothing that is stored.
 func TestAChangedSchemeLeavesWhatIsStored(t *testing.T) {
 	if suite.plain {

@@ -358,24 +358,3 @@ func TestOthersSeeOnlyWhatTheyMayRead(t *testing.T) {
 		t.Errorf("got %+v, %v", files, err)
 	}
 }
-
-func BenchmarkImport100000(b *testing.B) {
-	r := newRig(b, schema.Field{Name: "temperature", Type: schema.Quantity, Unit: "degC"})
-	var paths []string
-	for d := range 100 {
-		paths = append(paths, fmt.Sprintf("d%d/", d))
-		for f := range 1000 {
-			paths = append(paths, fmt.Sprintf("d%d/f%d", d, f))
-		}
-	}
-	r.make(paths...)
-	for n := 0; b.Loop(); n++ {
-		rows := make([]Row, 0, 100_000)
-		for _, p := range paths {
-			if !strings.HasSuffix(p, "/") {
-				rows = append(rows, set(p, "temperature", fmt.Sprintf("%d degC", n), "operator", fmt.Sprint("ada", n), "note", fmt.Sprint(p, n)))
-			}
-		}
-		r.change(rows...)
-	}
-}
