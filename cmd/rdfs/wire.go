@@ -132,7 +132,7 @@ type volumeMount struct{ *rdfs.Mount }
 // Mount implements drive.
 func (d *openVolume) Mount(_ context.Context, o mountOptions) (mounted, error) {
 	m, err := rdfs.New(d.Volume, o.Mountpoint, rdfs.Options{Source: o.Source, AllowOther: o.AllowOther, ReadOnly: o.ReadOnly,
-		Kernel: o.Kernel, Debug: o.Debug, NoPassthrough: !o.Passthrough, Shelves: map[string]rdfs.Shelf{"incomplete": d.Incomplete()}, Logger: d.o.Logger})
+		Kernel: o.Kernel, Debug: o.Debug, NoPassthrough: !o.Passthrough, Shelves: map[string]rdfs.Shelf{"incomplete": d.Incomplete(), "q": d.search.Queries(), "by": d.search.Values()}, Logger: d.o.Logger})
 	if err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (x *Incomplete) Lookup(dir, name string, who volume.Identity) (volume.Link,
 		i = t[k].ino
 	}
 	is, ok := x.name(i, who)
-	if !ok || name != is && name != mark(is, i) {
+	if !ok || name != is && name != Mark(is, i) {
 		return volume.Link{}, volume.ErrNotExist
 	}
 	return volume.Link{Name: name, Target: i}, nil
@@ -90,7 +90,7 @@ func (x *Incomplete) List(dir, after string, limit int, who volume.Identity) ([]
 			continue
 		}
 		if _, looks := markOf(name); looks || clashes(t, k) {
-			name = mark(name, i)
+			name = Mark(name, i)
 		}
 		out = append(out, volume.Link{Name: name, Target: i})
 	}
@@ -239,8 +239,8 @@ func position(t []lacking, after string) int {
 	return k
 }
 
-// mark returns a name with an inode number before its ending, cut short if need be.
-func mark(name string, i catalog.Inode) string {
+// Mark returns a name with an inode number before its ending, cut short if need be.
+func Mark(name string, i catalog.Inode) string {
 	stem, ending := splitEnding(name)
 	number := "~" + strconv.FormatUint(uint64(i), 16)
 	if over := len(name) + len(number) - volume.MaxName; over > 0 {
@@ -263,7 +263,7 @@ func splitEnding(name string) (stem, ending string) {
 	return name, ""
 }
 
-// markOf returns the inode number that mark has put into a name.
+// markOf returns the inode number that Mark has put into a name.
 func markOf(name string) (i catalog.Inode, ok bool) {
 	stem, _ := splitEnding(name)
 	at := strings.LastIndexByte(stem, '~')
@@ -275,7 +275,7 @@ func markOf(name string) (i catalog.Inode, ok bool) {
 	return catalog.Inode(n), err == nil && n != 0 && strconv.FormatUint(n, 16) == digits
 }
 
-// unmarked is the inverse of mark for a name that was not cut short.
+// unmarked is the inverse of Mark for a name that was not cut short.
 func unmarked(name string) string {
 	stem, ending := splitEnding(name)
 	return stem[:strings.LastIndexByte(stem, '~')] + ending

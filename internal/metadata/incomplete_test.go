@@ -149,7 +149,7 @@ func TestMarkedNamesTellTheirInode(t *testing.T) {
 		{strings.Repeat("n", 250) + ".csv", strings.Repeat("n", 248) + "~1f.csv"},
 		{"n." + strings.Repeat("e", 253), "n." + strings.Repeat("e", 250) + "~1f"},
 	} {
-		if got := mark(tt.name, 0x1f); got != tt.want {
+		if got := Mark(tt.name, 0x1f); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -165,7 +165,7 @@ func TestMarkedNamesTellTheirInode(t *testing.T) {
 			continue
 		}
 		i := catalog.Inode(1 + rng.Uint64N(1<<40))
-		m := mark(s, i)
+		m := Mark(s, i)
 		got, ok := markOf(m)
 		// Of a name that is all ending the mark stands behind the dot.
 		if !ok || got != i || unmarked(m) != s {

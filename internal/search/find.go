@@ -62,7 +62,7 @@ type Facet struct {
 }
 
 // ErrNotReady: there is no index yet.
-var ErrNotReady = errors.New("the search index is not read yet; try again in a moment")
+var ErrNotReady = fmt.Errorf("the search index is not read yet; try again in a moment: %w", volume.ErrBusy)
 
 // Find finds files that the requester may see. The error wraps volume.ErrInvalid when
 // the query is wrong, and the *query.Error says where.
