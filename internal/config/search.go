@@ -146,7 +146,7 @@ var searchKeys = []key{
 	},
 	{
 		name: "search.synonyms", def: "synonyms.txt",
-		doc: "A file with words of yours that mean the same, beside this one; it need not be there (docs/search.md).",
+		doc: "A file with words of yours that mean the same, beside this one; it need not be there\n(docs/semantic-search.md).",
 		set: func(c *Config, s string) error {
 			if s == "" {
 				return fmt.Errorf("want the path of a file")
