@@ -60,7 +60,7 @@ var imports = []row{
 	{"internal/search/index", []string{"internal/schema", "internal/search/query", "internal/search/fuse"}},
 
 	{"internal/search", []string{"internal/disk", "internal/header", "internal/schema", "catalog", "internal/volume", "internal/metadata",
-		"internal/search/query", "internal/search/index"}},
+		"internal/search/query", "internal/search/index", "internal/search/semantic"}},
 
 	// The doors.
 	{"fs", []string{"internal/blob", "internal/volume"}},

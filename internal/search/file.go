@@ -58,6 +58,7 @@ func (s *Search) load() (why string) {
 	if err != nil || closed != n.Time || n.Epoch+1 < horizon {
 		return "it does not belong to this state of the catalog"
 	}
+	s.expect(x)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.x, s.epoch, s.unsaved = x, n.Epoch, 0

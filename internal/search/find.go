@@ -26,6 +26,7 @@ type Request struct {
 	At       volume.Moment `json:"at"`                 // the zero Moment: now
 	Versions bool          `json:"versions,omitempty"` // all versions of the files, each by itself
 	Any      bool          `json:"any,omitempty"`      // free words need not all be there
+	Mode     string        `json:"mode,omitempty"`     // text, semantic or hybrid; "": text
 }
 
 // MaxLimit is the most hits at a time.
@@ -40,6 +41,8 @@ type Result struct {
 	// Stale: the index is being made anew; this is from the old one, or not all.
 	Stale bool          `json:"stale,omitempty"`
 	Took  time.Duration `json:"took"` // nanoseconds
+	// Warning says what could not be looked at; "": nothing.
+	Warning string `json:"warning,omitempty"`
 }
 
 // Hit is a file that was found.
@@ -89,6 +92,9 @@ func (s *Search) find(ctx context.Context, r *Request) (out Result, err error) {
 			return out, fmt.Errorf("sort by %q: want FIELD, FIELD:asc or FIELD:desc: %w", by, volume.ErrInvalid)
 		}
 		req.Sort = append(req.Sort, index.Sort{Field: field, Desc: how == "desc"})
+	}
+	if out.Warning, err = s.ask(ctx, r, q, &req); err != nil {
+		return out, err
 	}
 	var res *index.Result
 	if !r.At.IsLive() || r.Versions {

@@ -9,6 +9,7 @@ import (
 	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/schema"
 	"github.com/rdfs/rdfs/internal/search/index"
+	"github.com/rdfs/rdfs/internal/search/semantic"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -31,6 +32,7 @@ type gatherer struct {
 	schema *schema.Schema
 	// versions: each version of a file is a document.
 	versions bool
+	meaning  *semantic.Index          // nil: descriptions are not embedded
 	known    map[catalog.Inode]*place // of this batch; nil: a directory that has no path
 }
 
@@ -126,6 +128,7 @@ func (g *gatherer) doc(tx *catalog.Tx, in *place, name string, i catalog.Inode, 
 			addHeader(&d, stored)
 		}
 	}
+	g.mean(&d)
 	return d
 }
 

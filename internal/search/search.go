@@ -11,6 +11,7 @@ import (
 	"github.com/rdfs/rdfs/internal/disk"
 	"github.com/rdfs/rdfs/internal/schema"
 	"github.com/rdfs/rdfs/internal/search/index"
+	"github.com/rdfs/rdfs/internal/search/semantic"
 	"github.com/rdfs/rdfs/internal/volume"
 )
 
@@ -24,10 +25,15 @@ type Options struct {
 	Made string
 	Now  func() time.Time
 
-	Every  time.Duration // between two looks for changes; 0: 200 ms
-	Save   time.Duration // between two times that the index is written, if it changed; 0: 5 min
-	FS     disk.FS       // default disk.OS
-	Logger *slog.Logger  // nil: quiet
+	Every time.Duration // between two looks for changes; 0: 200 ms
+	Save  time.Duration // between two times that the index is written, if it changed; 0: 5 min
+	// Meaning finds descriptions by what they mean; nil: similar: is refused. Its Sweep is
+	// Descriptions.
+	Meaning                   *semantic.Index
+	TextWeight, MeaningWeight float64 // in hybrid mode; both 0: 1
+
+	FS     disk.FS      // default disk.OS
+	Logger *slog.Logger // nil: quiet
 }
 
 // Search is the index of a volume.
@@ -61,7 +67,7 @@ func New(o Options) *Search {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Search{o: o, g: gatherer{vol: o.Volume, schema: o.Schema}}
+	s := &Search{o: o, g: gatherer{vol: o.Volume, schema: o.Schema, meaning: o.Meaning}}
 	s.g.forget()
 	return s
 }

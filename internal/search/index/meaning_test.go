@@ -193,6 +193,7 @@ func TestQuestions(t *testing.T) {
 		{Semantic, "EEG side:left at rest", []string{"EEG at rest"}},
 		{Hybrid, `"brain waves" similar:"x y"`, []string{"brain waves", "x y"}},
 		{Text, `NOT similar:"x" (similar:"y" OR similar:"x")`, []string{"x", "y"}},
+		{Semantic, "(EEG side:left) (at rest) ext:csv", []string{"EEG at rest"}},
 		{Semantic, "side:left", nil},
 		{Semantic, "*", nil},
 	} {

@@ -144,6 +144,13 @@ func loosen(n query.Node) (rest query.Node, free []query.Node) {
 	}
 	var left []query.Node
 	for _, c := range and.Of {
+		if within, ok := c.(*query.And); ok {
+			rest, more := loosen(within)
+			free = append(free, more...)
+			if c = rest; rest == (query.All{}) {
+				continue
+			}
+		}
 		if isFree(c) {
 			free = append(free, c)
 		} else {
