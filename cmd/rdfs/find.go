@@ -99,6 +99,7 @@ Files that you may not list or read are not found. See docs/search.md for all of
 	fl.BoolVar(&f.paths0, "paths0", false, "print all paths, each ended by a NUL byte, for xargs -0")
 	fl.BoolVar(&f.req.Explain, "explain", false, "say how scores came about")
 	fl.BoolVar(&f.req.Any, "any", false, "the free words of the query need not all be there; the more, the earlier")
+	fl.StringVar(&f.req.Mode, "mode", "text", "`MODE`: look for free words by their letters (text), by what they mean (semantic), or both (hybrid)")
 	fl.StringVar(&f.at, "at", "", "search the drive as it was at `TIME`")
 	fl.BoolVar(&f.req.Versions, "versions", false, "search all versions of the files, each by itself")
 	fl.BoolVar(&f.reindex, "reindex", false, "make the index anew from the catalog; for the owner of the repository and for root")
@@ -134,6 +135,9 @@ func (a *app) findFiles(ctx context.Context, d control.Drive, w where, f *findFl
 	}
 	if err != nil {
 		return err
+	}
+	if res.Warning != "" {
+		fmt.Fprintln(a.stderr, "rdfs:", res.Warning)
 	}
 	if res.Stale {
 		fmt.Fprintln(a.stderr, "rdfs: the index is being made anew; this may not be all, or not the newest")

