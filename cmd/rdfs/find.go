@@ -166,7 +166,11 @@ func (a *app) findFiles(ctx context.Context, d control.Drive, w where, f *findFl
 		}
 		fmt.Fprintln(a.stdout, line)
 		for _, why := range h.Why {
-			fmt.Fprintf(a.stdout, "    %.3f  %s in %s: %s\n", why.Score, why.Term, why.Field, oneLine(why.Value, 100))
+			in := ""
+			if why.Field != "" {
+				in = " in " + why.Field
+			}
+			fmt.Fprintf(a.stdout, "    %.3f  %s%s: %s\n", why.Score, why.Term, in, oneLine(why.Value, 100))
 		}
 	}
 	a.printFacets(&res)
