@@ -193,7 +193,10 @@ func (f *field) contains(v uint32, toks []string, last func(w, want string) bool
 }
 
 func (m *matcher) prefix(f *field, vals set) {
-	m.whole(f, vals, func(v []byte) bool { return bytes.HasPrefix(v, []byte(m.word)) })
+	// A value that begins with a word has a word that does: it need not be looked at whole.
+	if !m.wordly(f) || len(m.toks) != 1 || m.toks[0] != m.word {
+		m.whole(f, vals, func(v []byte) bool { return bytes.HasPrefix(v, []byte(m.word)) })
+	}
 	switch n := len(m.toks); {
 	case n == 1:
 		m.terms(f, vals, func(w []byte) bool { return bytes.HasPrefix(w, []byte(m.toks[0])) })
@@ -266,7 +269,7 @@ func (m *matcher) fuzzy(f *field, vals set) map[uint32]float32 {
 	}
 	letters, size := lettersOf([]byte(m.word)), utf8.RuneCountInString(m.word)
 	near := func(w []byte) bool {
-		if len(w) == 0 || len(w) > 4*(size+d) || len(w) < size-d {
+		if len(w) == 0 || len(w) < size-d || utf8.RuneCount(w) > size+d {
 			return false
 		}
 		other := lettersOf(w)
@@ -286,6 +289,9 @@ func (m *matcher) fuzzy(f *field, vals set) map[uint32]float32 {
 	}
 	var buf []byte
 	for v := uint32(1); v <= uint32(f.vals.count()); v++ {
+		if e := f.vals.at(v); len(e) > size+d && ascii(e) { // too long, and folding changes no length
+			continue
+		}
 		if text, plain := f.plain(v); plain {
 			if buf = foldInto(buf, text); near(buf) {
 				note(v, string(buf))
@@ -293,6 +299,16 @@ func (m *matcher) fuzzy(f *field, vals set) map[uint32]float32 {
 		}
 	}
 	return weights
+}
+
+// ascii reports whether no byte of b is beyond ASCII.
+func ascii(b []byte) bool {
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // lettersOf is a set of the letters of a word, coarsely: a word that differs in d
