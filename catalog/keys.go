@@ -33,6 +33,7 @@ const (
 	tableAttrChange table = 'A' // file ‖ epoch ‖ name: who changed an attribute
 	tableOp         table = 'O' // epoch ‖ part
 	tableHeader     table = 'H' // content
+	tableMove       table = 'q' // pack: what is to be done about its copies
 )
 
 // tables lists all tables for the store. Rising: keys arrive mostly in rising order.
@@ -57,6 +58,7 @@ var tables = []kv.TableSpec{
 	{ID: byte(tableAttrChange), Name: "attrchange", Rising: true},
 	{ID: byte(tableOp), Name: "op", Rising: true},
 	{ID: byte(tableHeader), Name: "header"},
+	{ID: byte(tableMove), Name: "move", Rising: true},
 }
 
 // Tables returns the tables of a catalog, for who writes rows as they are.

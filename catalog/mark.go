@@ -116,5 +116,6 @@ func (t *Tx) DeletePack(id blob.PackID) error {
 	t.c.count.Packs--
 	t.c.count.PackBytes -= uint64(p.Size)
 	t.remove(keyPack(id))
+	t.DeleteMove(id)
 	return nil
 }

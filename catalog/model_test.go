@@ -456,7 +456,7 @@ func (m *model) compareRest(tx *Tx) {
 	tx.Packs(blob.PackID{}, func(p *Pack) bool { packs[p.ID] = *p; return true })
 	for id, p := range m.packs {
 		bytes += uint64(p.Size)
-		if got, err := tx.Pack(id); err != nil || got != p {
+		if got, err := tx.Pack(id); err != nil || !reflect.DeepEqual(got, p) {
 			m.t.Fatalf("Pack: got %+v, %v, want %+v", got, err, p)
 		}
 	}

@@ -289,6 +289,14 @@ func (p *Pack) encode(w *writer) {
 	w.uint(uint64(p.Chunks))
 	w.uint(uint64(p.State))
 	w.raw(p.Sum[:])
+	if len(p.Where) == 0 {
+		return
+	}
+	w.uint(uint64(len(p.Where)))
+	for _, c := range p.Where {
+		w.str(c.Tier)
+		w.int(int64(c.Verified))
+	}
 }
 
 func (p *Pack) decode(b []byte) error {
@@ -297,5 +305,10 @@ func (p *Pack) decode(b []byte) error {
 	p.Chunks = int(r.upTo(math.MaxInt32))
 	p.State = PackState(r.upTo(math.MaxUint8))
 	p.Sum = r.id()
+	if len(r.b) > 0 { // rows of before there were several tiers end here
+		for range r.upTo(uint64(len(r.b))) {
+			p.Where = append(p.Where, Copy{Tier: r.str(), Verified: Time(r.int())})
+		}
+	}
 	return r.done()
 }

@@ -128,7 +128,7 @@ func TestRowsComeBack(t *testing.T) {
 		}
 	}
 	for _, r := range packRows {
-		if got, err := decodePack(encoded(&r)); err != nil || got != r {
+		if got, err := decodePack(encoded(&r)); err != nil || !reflect.DeepEqual(got, r) {
 			t.Errorf("got %+v, %v, want %+v", got, err, r)
 		}
 	}
@@ -155,7 +155,11 @@ func TestRowThatEndsTooEarlyIsCorrupt(t *testing.T) {
 // A later version may add fields at the end.
 func TestRowWithMoreFieldsIsRead(t *testing.T) {
 	eachRow(func(kind string, row []byte, check func(*testing.T, []byte) bool) {
-		if !check(t, append(row[:len(row):len(row)], 1, 2, 3)) {
+		row = row[:len(row):len(row)]
+		if kind == "pack" {
+			row = append(row, 0) // no copies: what comes later comes after their number
+		}
+		if !check(t, append(row, 1, 2, 3)) {
 			t.Errorf("%s row %x with three bytes more is refused", kind, row)
 		}
 	})

@@ -133,8 +133,9 @@ type Pack struct {
 	ID     blob.PackID
 	Size   int64 // bytes
 	Chunks int
-	Sum    blob.ID // BLAKE3-256 of the whole object
+	Sum    blob.ID // BLAKE3-256 of all that is before the trailer
 	State  PackState
+	Where  []Copy // in which tiers; none: it was stored before that was recorded
 }
 
 // PackState says how safe a pack is.
@@ -142,7 +143,7 @@ type PackState uint8
 
 // The states of a pack.
 const (
-	PackStored PackState = 1 // durable in the first tier
+	PackStored PackState = 1 // durable in a tier
 )
 
 // ErrFormat: the catalog was written by a version of rdfs that this one does not know.

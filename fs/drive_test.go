@@ -16,6 +16,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/fs"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 )
 
@@ -61,7 +62,7 @@ func (d *drive) open(last volume.Stop) {
 		d.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(testLog{d.t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	d.vol, err = volume.Open(volume.Options{Repository: d.repo, ID: repoID, Engine: engine, Store: store,
+	d.vol, err = volume.Open(volume.Options{Repository: d.repo, ID: repoID, Engine: engine, Tiers: tiers.Only(store),
 		DraftDir: filepath.Join(d.repo, "drafts"), CacheDir: filepath.Join(d.repo, "cache"),
 		SealAfter: 50 * time.Millisecond, LastStop: last, Logger: log})
 	if err != nil {

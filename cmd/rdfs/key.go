@@ -14,6 +14,7 @@ import (
 	"github.com/rdfs/rdfs/internal/control"
 	"github.com/rdfs/rdfs/internal/disk"
 	"github.com/rdfs/rdfs/internal/keys"
+	"github.com/rdfs/rdfs/tiers"
 )
 
 func (a *app) keyCommand() *cobra.Command {
@@ -61,12 +62,12 @@ func (a *app) withKeys(ctx context.Context, arg string, fn func(*keys.Keys) erro
 	if err != nil {
 		return err
 	}
-	store, err := openTier(ctx, o)
+	all, err := openRepositoryTiers(ctx, o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, store.Close()) }()
-	if k, err = keysWith(ctx, o, k, secret, store); err != nil {
+	defer func() { err = errors.Join(err, all.Close()) }()
+	if k, err = keysWith(ctx, o, k, secret, tiers.All(all)); err != nil {
 		return err
 	}
 	return fn(k)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/keys"
 	"github.com/rdfs/rdfs/tiers"
@@ -22,31 +23,65 @@ type tierStore interface {
 	Close() error
 }
 
-// openTier opens the first tier, and makes it when the repository is new. A bucket that
-// cannot be reached is no obstacle, except to a new repository.
-func openTier(ctx context.Context, o openOptions) (store tierStore, err error) {
-	t := o.Config.Tiers[0]
-	// Only a repository without a catalog may make its tier: later, a tier that is
+// openTiers are the open tiers of a repository, the nearest first.
+type openTiers []tiers.Tier
+
+// Close closes all of them.
+func (all openTiers) Close() error {
+	var err error
+	for _, t := range all {
+		err = errors.Join(err, t.Store.(tierStore).Close())
+	}
+	return err
+}
+
+// openRepositoryTiers opens the tiers, and makes them when the repository is new. A bucket
+// that cannot be reached is no obstacle, except to a new repository; nor is a directory
+// that is not there, when there are other tiers.
+func openRepositoryTiers(ctx context.Context, o openOptions) (all openTiers, err error) {
+	// Only a repository without a catalog may make its tiers: later, a tier that is
 	// not there is a disk that is not mounted.
 	_, err = os.Stat(catalogPath(o.Dir))
 	isNew := errors.Is(err, fs.ErrNotExist)
-	if store, err = openStore(ctx, t, o, isNew); err != nil {
-		return nil, err
+	for _, t := range o.Config.Tiers {
+		var store tierStore
+		if isNew || len(o.Config.Tiers) == 1 {
+			store, err = openStore(ctx, t, o, isNew)
+		} else {
+			store, err = openLater(t, o), nil
+		}
+		if err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		all = append(all, tiers.Tier{Name: t.Name, Provider: t.ProviderName(), Store: store})
 	}
 	if !isNew {
-		return store, nil
+		return all, nil
 	}
-	for object, err := range store.List(ctx, "") {
-		if err == nil && o.Config.Encryption.On() && strings.HasPrefix(object.Key, keys.Prefix) {
-			continue // an earlier attempt
+	for _, t := range all {
+		for object, err := range t.Store.List(ctx, "") {
+			if err == nil && o.Config.Encryption.On() && strings.HasPrefix(object.Key, keys.Prefix) {
+				continue // an earlier attempt
+			}
+			if err == nil {
+				err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
+					"`rdfs recover` makes it anew in another directory from the copies in the tier", catalogPath(o.Dir), t.Name, object.Key)
+			}
+			return nil, errors.Join(err, all.Close())
 		}
-		if err == nil {
-			err = failf(exitDamaged, "the catalog %s is missing, and tier %s holds data (%s): a new catalog would forget every file. "+
-				"`rdfs recover` makes it anew in another directory from the copies in the tier", catalogPath(o.Dir), t.Name, object.Key)
-		}
-		return nil, errors.Join(err, store.Close())
 	}
-	return store, nil
+	return all, nil
+}
+
+// openLater returns a tier that is opened when it is first used.
+func openLater(t config.Tier, o openOptions) tierStore {
+	return tiers.NewLazy(func() (tiers.Store, error) {
+		store, err := openStore(context.Background(), t, o, false)
+		if errors.Is(err, blob.ErrOffline) {
+			err = fmt.Errorf("%w (a new tier: `rdfs tier add %s`)", err, t.Name)
+		}
+		return store, err
+	})
 }
 
 // openStore opens a tier of any kind, and makes it before if create is set.

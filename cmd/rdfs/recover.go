@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,7 +249,7 @@ func (a *app) recoverCatalog(ctx context.Context, store tiers.Store, ring *crypt
 }
 
 // recoveredConfig returns the rdfs.yaml of the recovered repository: what was kept with
-// the copies, with the tier that it is recovered from.
+// the copies. Its tiers stay if the one that it is recovered from is among them.
 func recoveredConfig(ctx context.Context, store tiers.Store, id string, t config.Tier, encrypted bool) ([]byte, error) {
 	text, err := ship.Config(ctx, store)
 	if errors.Is(err, blob.ErrNotFound) {
@@ -261,5 +262,17 @@ func recoveredConfig(ctx context.Context, store tiers.Store, id string, t config
 	if err != nil {
 		return nil, err
 	}
-	return config.WithTiers("the rdfs.yaml in the tier", text, t)
+	const name = "the rdfs.yaml in the tier"
+	c, err := config.Parse(name, text)
+	if err != nil {
+		return nil, err
+	}
+	all := c.Tiers
+	i := slices.IndexFunc(all, t.SamePlace)
+	if i < 0 {
+		return config.WithTiers(name, text, t)
+	}
+	t.Name, t.Provider = all[i].Name, all[i].Provider // by which the catalog knows it
+	all[i] = t
+	return config.WithTiers(name, text, all...)
 }

@@ -71,6 +71,16 @@ func (a *app) printStatus(st volume.Status) {
 		shipped = ", in the tier as of " + moment(st.CatalogShipped)
 	}
 	row("catalog", "%s, epoch %d%s", size(st.CatalogBytes), st.Epoch, shipped)
+	if len(st.Tiers) > 1 {
+		for _, t := range st.Tiers {
+			how := "answers"
+			if t.Error != "" {
+				how = "away since " + moment(t.Since) + ": " + oneLine(t.Error, 200)
+			}
+			row("tier "+t.Name, "%s", how)
+		}
+		row("copies to make", "%s, %s", plural(st.Waiting, "pack"), size(st.WaitingBytes))
+	}
 	row("free disk", "%s", size(st.FreeBytes))
 	row("open for writing", "%s", plural(st.OpenForWriting, "file"))
 	row("not yet stored", "%s, %s (%d being stored now)", plural(st.Unsealed, "file"), size(st.UnsealedBytes), st.Sealing)

@@ -17,8 +17,8 @@ import (
 	"github.com/rdfs/rdfs/internal/metadata"
 	"github.com/rdfs/rdfs/internal/search"
 	"github.com/rdfs/rdfs/internal/search/semantic"
-	"github.com/rdfs/rdfs/internal/ship"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers"
 )
 
 // volumeEngine puts a repository together out of its packages.
@@ -29,8 +29,8 @@ type openVolume struct {
 	*volume.Volume
 	*metadata.Store
 	o       openOptions
-	store   tierStore
-	shipper *ship.Shipper // nil: the catalog is not shipped
+	tiers   openTiers
+	shipper shippers
 	room    room
 
 	search    *search.Search
@@ -48,29 +48,30 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := openTier(ctx, o)
+	all, err := openRepositoryTiers(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	if k, err = keysWith(ctx, o, k, secret, store); err != nil {
-		return nil, errors.Join(err, store.Close())
+	if k, err = keysWith(ctx, o, k, secret, tiers.All(all)); err != nil {
+		return nil, errors.Join(err, all.Close())
 	}
 	bolt, err := kv.OpenBolt(catalogPath(o.Dir), kv.BoltOptions{Logger: o.Logger})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("catalog: %w", err), store.Close())
+		return nil, errors.Join(fmt.Errorf("catalog: %w", err), all.Close())
 	}
-	engine, shipper := shipped(bolt, o, store, k)
+	engine, shipper := shipped(bolt, o, all, k)
 	var disk unix.Statfs_t
 	if err := unix.Statfs(o.Dir, &disk); err != nil {
-		return nil, errors.Join(err, engine.Close(), store.Close())
+		return nil, errors.Join(err, engine.Close(), all.Close())
 	}
 	size, inodes := int64(disk.Blocks)*int64(disk.Bsize), int64(disk.Files)
 	v, err := volume.Open(volume.Options{
 		Repository:    o.Dir,
 		ID:            o.Config.ID,
 		Engine:        engine,
-		Store:         store,
+		Tiers:         all,
 		Keys:          volumeKeys(k),
+		Copies:        o.Config.Placement.Copies,
 		DraftDir:      filepath.Join(o.Dir, "drafts"),
 		CacheDir:      filepath.Join(o.Dir, "cache"),
 		CacheMax:      o.Config.Cache.MaxSize.Of(size),
@@ -89,18 +90,18 @@ func (volumeEngine) Open(ctx context.Context, o openOptions) (drive, error) {
 		Logger:        o.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, store.Close())
+		return nil, errors.Join(err, all.Close())
 	}
 	s, meaning := newSearch(v, &o)
-	return &openVolume{Volume: v, Store: metadata.New(v, o.Config.Metadata), o: o, store: store, shipper: shipper, search: s, meaning: meaning}, nil
+	return &openVolume{Volume: v, Store: metadata.New(v, o.Config.Metadata), o: o, tiers: all, shipper: shipper, search: s, meaning: meaning}, nil
 }
 
-func gcOptions(c *config.Config, shipper *ship.Shipper) volume.GCOptions {
+func gcOptions(c *config.Config, shipper shippers) volume.GCOptions {
 	v := c.Versions
 	o := volume.GCOptions{TimeTravel: c.TimeTravel, Every: c.GC.Every, Grace: c.GC.Grace, Repack: c.GC.Repack,
 		Versions: volume.KeepVersions{Limited: v.Keep == config.KeepLimited, Within: v.KeepWithin, Last: v.KeepLast}}
-	if shipper != nil {
-		o.Publish = shipper.Ship
+	if len(shipper) > 0 {
+		o.Publish = shipper.publish
 	}
 	if o.Grace == 0 {
 		o.Grace = -1 // no age is asked for; 0 would be the default
@@ -117,12 +118,12 @@ func (d *openVolume) Access(_ context.Context, who control.Caller, path string) 
 
 // Close implements drive.
 func (d *openVolume) Close(ctx context.Context, progress func(volume.Progress)) error {
-	err := d.Volume.Sync(ctx, "", progress)
+	err := d.Volume.Flush(ctx, progress)
 	err = errors.Join(err, d.closeSearch(ctx))
 	d.ship(ctx) // while a copy can be taken, if one is due
 	err = errors.Join(err, d.Volume.Close(ctx, progress))
 	d.closeShipper(ctx)
-	err = errors.Join(err, d.store.Close())
+	err = errors.Join(err, d.tiers.Close())
 	if err == nil || onlyEnded(err) {
 		err = errors.Join(err, endRun(d.o.Dir))
 	}

@@ -35,6 +35,7 @@ type Config struct {
 	Naming     Naming
 	Metadata   *schema.Schema // nil: no field is declared
 	Tiers      []Tier         // at least one; the first takes new data
+	Placement  Placement
 	Cache      Cache
 	Snapshots  Snapshots
 	Versions   Versions
@@ -65,7 +66,7 @@ type Cache struct {
 	MinFreeInodes Amount // inodes, or a share of the disk's
 }
 
-// Catalog says how the catalog is copied to the first tier.
+// Catalog says how the catalog is copied to the tiers.
 type Catalog struct {
 	ShipEvery  time.Duration // between two pieces of its log; 0: it is not copied
 	CopyEvery  time.Duration // between two whole copies

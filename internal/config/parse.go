@@ -331,9 +331,6 @@ func (p *reader) tiers(e entry) {
 	if len(seq.Values) == 0 {
 		p.problem(e.value, "tiers", "want at least one tier")
 	}
-	if len(seq.Values) > 1 {
-		p.problem(seq.Values[1], "tiers[1]", "this version of rdfs uses one tier")
-	}
 }
 
 // kindOf returns the kind that an entry of `tiers` names, wherever it does.
@@ -354,6 +351,10 @@ func (p *reader) relations() {
 	if !p.c.Naming.Asks() && p.c.Naming.Mode != "off" && p.has("naming.mode") {
 		p.problems = append(p.problems, Problem{File: p.name, Line: p.c.lines["naming.mode"], Column: 3, Key: "naming.mode",
 			Text: fmt.Sprintf("%q has nothing to check: scheme is %q", p.c.Naming.Mode, SchemeFree)})
+	}
+	if n := len(p.c.Tiers); p.has("placement.copies") && n > 0 && p.c.Placement.Copies > n {
+		p.problems = append(p.problems, Problem{File: p.name, Line: p.c.lines["placement.copies"], Column: 3, Key: "placement.copies",
+			Text: fmt.Sprintf("%d copies need as many tiers; there are %d", p.c.Placement.Copies, n)})
 	}
 	p.compileNaming()
 	p.versions()

@@ -42,9 +42,9 @@ var sections = []section{
 		"  temperature: {type: quantity, unit: degC, min: -80 degC, max: 60 degC}\n" +
 		"  side: {type: enum, values: [left, right], required_for: [\"*.edf\"]}\n" +
 		"Types: string, int, float, bool, date, time, enum, list (of: TYPE), quantity. See docs/metadata.md."},
-	{"tiers", "Where sealed data are kept. The first tier takes new data.\nMoving a tier: stop the drive, copy the directory, change `path`.\nA bucket instead: kind: s3, endpoint: https://HOST, bucket: NAME. See docs/tiers.md."},
-	{"placement", "Which data go to which tier, and in how many copies. Reserved: this version has one tier."},
-	{"catalog", "Names, attributes, versions and snapshots. They are copied to the first tier, from which `rdfs recover`\nbrings everything back when this repository is lost."},
+	{"tiers", "Where sealed data are kept. The first tier is the nearest, and takes new data. A name is given once: by it rdfs knows\nwhat lies where. Moving a tier: stop the drive, copy the directory, change `path`.\nA bucket: kind: s3, endpoint: https://HOST, bucket: NAME. One more tier: add it, then `rdfs tier add NAME`. See docs/tiers.md."},
+	{"placement", "Which data go to which tiers, and in how many copies."},
+	{"catalog", "Names, attributes, versions and snapshots. They are copied to each tier, from which `rdfs recover`\nbrings everything back when this repository is lost."},
 	{"encryption", "Whether what reaches the tiers is encrypted: `rdfs init --encrypt`. See docs/encryption.md."},
 	{"cache", "Local copies of sealed data, in REPO/cache. Nothing is lost when that directory is removed.\nData that no tier holds yet are never evicted."},
 	{"snapshots", "Snapshots of the whole drive. The mount takes them by itself, when something changed, and catches up with\nthose it missed. Pinned ones are never removed, nor is the newest."},
@@ -58,7 +58,7 @@ var sections = []section{
 }
 
 // keys in the order in which they are written.
-var keys = slices.Concat(namingKeys, plainKeys, catalogKeys, encryptionKeys, snapshotKeys, keepingKeys, searchKeys)
+var keys = slices.Concat(namingKeys, plainKeys, placementKeys, catalogKeys, encryptionKeys, snapshotKeys, keepingKeys, searchKeys)
 
 var plainKeys = []key{
 	{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +25,8 @@ type Tier struct {
 	Name string // unique in the file; [a-z0-9_-]
 	Kind string // one of the Kind constants
 	Path string // of kind dir: absolute, or relative to the repository
+
+	Provider string // what is lost together; see ProviderName
 
 	// Of kinds s3 and gcs. What is empty takes the default of tiers/s3.
 	Endpoint, Bucket, Prefix, Region       string
@@ -71,6 +74,15 @@ var tierKeys = []tierKey{
 			return nil
 		},
 		get: func(t Tier) string { return t.Path }},
+	{name: "provider", doc: "Tiers with the same word here are lost together. Default: the server, or the tier itself.",
+		set: func(t *Tier, s string) error {
+			if s == "" {
+				return errors.New("want a word")
+			}
+			t.Provider = s
+			return nil
+		},
+		get: func(t Tier) string { return t.Provider }},
 	{name: "endpoint", doc: "The server, e.g. https://s3.eu-central-1.amazonaws.com or http://nas:9000.", kinds: inBuckets, must: []string{KindS3},
 		set: func(t *Tier, s string) error {
 			u, err := url.Parse(s)
@@ -140,6 +152,30 @@ func oneWord(s string, known ...string) error {
 		return nil
 	}
 	return fmt.Errorf("want %s, got %q", orList(known), s)
+}
+
+// ProviderName is who keeps the tier: copies at one provider are lost together.
+func (t Tier) ProviderName() string {
+	if t.Provider != "" {
+		return t.Provider
+	}
+	if u, err := url.Parse(t.Endpoint); err == nil && u.Host != "" {
+		return u.Host
+	}
+	return t.Name
+}
+
+// SamePlace reports whether o is the same directory, by an absolute path, or the same
+// place in the same bucket.
+func (t Tier) SamePlace(o Tier) bool {
+	if t.Kind != o.Kind {
+		return false
+	}
+	if t.Kind == KindDir {
+		return filepath.IsAbs(t.Path) && filepath.Clean(t.Path) == filepath.Clean(o.Path)
+	}
+	trim := func(s string) string { return strings.Trim(s, "/") }
+	return strings.TrimSuffix(t.Endpoint, "/") == strings.TrimSuffix(o.Endpoint, "/") && t.Bucket == o.Bucket && trim(t.Prefix) == trim(o.Prefix)
 }
 
 // of reports whether tiers of a kind have the key. A kind that is not known has all:

@@ -17,6 +17,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/config"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 )
 
@@ -42,7 +43,7 @@ func helperCollect(args []string) error {
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	v, err := volume.Open(volume.Options{Repository: repo, ID: c.ID, Engine: engine, Store: store, Now: now,
+	v, err := volume.Open(volume.Options{Repository: repo, ID: c.ID, Engine: engine, Tiers: tiers.Only(store), Now: now,
 		DraftDir: filepath.Join(repo, "drafts"), CacheDir: filepath.Join(repo, "cache"), CommitEvery: 5 * time.Millisecond,
 		GC: volume.GCOptions{Grace: -1, Repack: 10, Versions: volume.KeepVersions{Limited: true, Last: 1}}})
 	if err != nil {

@@ -7,10 +7,13 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/rdfs/rdfs/cache"
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/internal/draft"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
 
@@ -58,6 +61,7 @@ func (c *checker) find(severity, object, problem, fix string) {
 const (
 	fixCatalog = "put back a copy of the catalog directory from a backup, or ask for help before writing to the drive"
 	fixPack    = "put back a copy of this file from a backup of the tier; the versions that need it cannot be read until then"
+	fixCopy    = "leave it to the mounted drive, which makes it anew from another copy when it meets it; `rdfs scrub` looks for it at once"
 	fixNewer   = "use a newer rdfs: the one that wrote this pack, or one after it"
 	fixHistory = "copy the file to another name and remove it; the copy begins a history of its own"
 	fixDraft   = "restore an earlier version with `rdfs restore`, or remove the file"
@@ -361,22 +365,7 @@ func (c *checker) packs() error {
 			}
 			c.progress(Progress{Phase: "checking packs", Done: c.r.Packs, Total: total, Unit: "packs"})
 			if err := c.pack(p); err != nil {
-				if errors.Is(err, context.Canceled) {
-					return err
-				}
-				fix := fixPack
-				if errors.Is(err, pack.ErrVersion) {
-					fix = fixNewer
-				}
-				gone := false // it may have been collected since the row was read
-				c.v.cat.View(func(tx *catalog.Tx) error {
-					_, err := tx.Pack(p.ID)
-					gone = errors.Is(err, catalog.ErrNotExist)
-					return nil
-				})
-				if !gone {
-					c.find("error", pack.Key(p.ID), err.Error(), fix)
-				}
+				return err
 			}
 			c.r.Packs++
 		}
@@ -386,46 +375,114 @@ func (c *checker) packs() error {
 	}
 }
 
+// pack checks each copy of a pack.
 func (c *checker) pack(p *catalog.Pack) error {
 	key := pack.Key(p.ID)
-	info, err := c.v.store.Stat(c.ctx, key)
+	type bad struct {
+		tier string
+		err  error
+	}
+	var found []bad
+	good := 0
+	see := func(tier string, store tiers.Store) error {
+		err := c.copy(p, store)
+		if errors.Is(err, context.Canceled) {
+			return err
+		}
+		if err != nil {
+			found = append(found, bad{tier, err})
+		} else {
+			good++
+		}
+		return nil
+	}
+	if len(p.Where) == 0 {
+		if err := see("", c.v.store); err != nil {
+			return err
+		}
+	}
+	for _, at := range p.Where {
+		t, ok := c.v.store.Tier(at.Tier)
+		if !ok {
+			continue // it is not in the configuration: what it holds does not count
+		}
+		if err := see(t.Name, t.Store); err != nil {
+			return err
+		}
+	}
+	if good+len(found) == 0 {
+		found = append(found, bad{"", fmt.Errorf("it is in no tier of rdfs.yaml, but in %s", strings.Join(p.In(), ", "))})
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	gone := false // it may have been collected since the row was read
+	c.v.cat.View(func(tx *catalog.Tx) error {
+		_, err := tx.Pack(p.ID)
+		gone = errors.Is(err, catalog.ErrNotExist)
+		return nil
+	})
+	for _, b := range found {
+		fix := fixPack
+		switch {
+		case gone:
+			continue
+		case errors.Is(b.err, pack.ErrVersion):
+			fix = fixNewer
+		case good > 0:
+			fix = fixCopy
+		}
+		object := key
+		if len(c.v.o.Tiers) > 1 && b.tier != "" {
+			object += " in tier " + b.tier
+		}
+		c.find("error", object, b.err.Error(), fix)
+	}
+	return nil
+}
+
+// copy checks a pack in a tier.
+func (c *checker) copy(p *catalog.Pack, store tiers.Store) error {
+	key := pack.Key(p.ID)
+	info, err := store.Stat(c.ctx, key)
 	if err != nil {
 		return err
 	}
 	if info.Size != p.Size {
 		return fmt.Errorf("it has %d bytes, not %d: %w", info.Size, p.Size, blob.ErrCorrupt)
 	}
-	d, err := pack.Load(c.ctx, c.v.store, c.v.ring, key, p.Size)
+	d, err := pack.Load(c.ctx, store, c.v.ring, key, p.Size)
 	if err != nil {
 		return err
 	}
 	if !c.data {
 		return nil
 	}
-	if _, err := pack.Verify(c.v.ring, &object{c.ctx, c.v, key}, p.Size); err != nil {
+	if _, err := pack.Verify(c.v.ring, &object{c.ctx, store, key}, p.Size); err != nil {
 		return err
 	}
 	c.r.Bytes += p.Size
+	reader := draft.NewReader(store, c.v.ring)
 	for _, e := range d.Entries {
 		if e.Type != pack.ChunkEntry {
 			continue
 		}
-		if _, err := c.v.reader.Chunk(c.ctx, blob.Chunk{ID: e.ID, Size: e.Size}, e.Location, nil); err != nil {
+		if _, err := reader.Chunk(c.ctx, blob.Chunk{ID: e.ID, Size: e.Size}, e.Location, nil); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// object reads one object of the tier as an io.ReaderAt.
+// object reads one object of a tier as an io.ReaderAt.
 type object struct {
-	ctx context.Context
-	v   *Volume
-	key string
+	ctx   context.Context
+	store tiers.Store
+	key   string
 }
 
 func (o *object) ReadAt(p []byte, off int64) (int, error) {
-	if err := o.v.store.ReadAt(o.ctx, o.key, p, off); err != nil {
+	if err := o.store.ReadAt(o.ctx, o.key, p, off); err != nil {
 		return 0, err
 	}
 	return len(p), nil

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 )
 
@@ -45,7 +46,7 @@ func onDisk(repo string, last Stop, log *slog.Logger) (*Volume, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Open(Options{Repository: repo, ID: "test", Engine: engine, Store: store, LastStop: last, Logger: log,
+	return Open(Options{Repository: repo, ID: "test", Engine: engine, Tiers: tiers.Only(store), LastStop: last, Logger: log,
 		DraftDir: filepath.Join(repo, "drafts"), CacheDir: filepath.Join(repo, "cache"),
 		SealAfter: 3 * time.Millisecond, SealWorkers: 2, CommitEvery: 20 * time.Millisecond})
 }

@@ -13,8 +13,9 @@ import (
 // not whenever one ends.
 const manyFlushed = 100
 
-// Sync returns when everything that was closed before is sealed, and the catalog
-// is durable. path limits it to one file, or is "" or a directory for all.
+// Sync returns when everything that was closed before is sealed, the catalog is durable,
+// and each pack has the copies that are asked for. path limits the sealing to one file,
+// or is "" or a directory for all.
 func (v *Volume) Sync(ctx context.Context, path string, progress func(Progress)) error {
 	var only catalog.Inode
 	if path != "" {
@@ -28,6 +29,24 @@ func (v *Volume) Sync(ctx context.Context, path string, progress func(Progress))
 	}
 	v.awaitReleases(ctx)
 	if err := v.sealer.flush(ctx, only, progress); err != nil {
+		return err
+	}
+	if err := v.cat.Sync(ctx); err != nil {
+		return err
+	}
+	v.store.Retry()
+	left, err := v.carry(ctx, progress)
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%d packs lack copies: %w", left, err)
+	}
+	return err
+}
+
+// Flush returns when everything that was closed before is sealed, and the catalog is
+// durable. Copies that are still to be made wait in the catalog.
+func (v *Volume) Flush(ctx context.Context, progress func(Progress)) error {
+	v.awaitReleases(ctx)
+	if err := v.sealer.flush(ctx, 0, progress); err != nil {
 		return err
 	}
 	return v.cat.Sync(ctx)

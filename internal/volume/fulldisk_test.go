@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/rdfs/rdfs/catalog/kv"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 )
 
@@ -45,7 +46,7 @@ func TestFullDiskTakesItsRoomFromTheCache(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Store, o.Engine, o.Now = store, kv.NewMemory(), clock.now
+		o.Tiers, o.Engine, o.Now = tiers.Only(store), kv.NewMemory(), clock.now
 		o.DraftDir, o.CacheDir = filepath.Join(disk, "drafts"), filepath.Join(disk, "cache")
 		o.Logger = slog.New(slog.DiscardHandler)
 	})
@@ -97,7 +98,7 @@ func TestGCOnAFullDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o.Store = store
+		o.Tiers = tiers.Only(store)
 	})
 	fill := func() (empty func()) {
 		name := filepath.Join(disk, "filler")

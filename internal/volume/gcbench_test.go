@@ -16,6 +16,7 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/memory"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
@@ -30,7 +31,7 @@ func BenchmarkGC(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v, err := Open(Options{Repository: dir, ID: "bench", Engine: engine, Store: memory.New(memory.Options{}), LastStop: StopClean,
+	v, err := Open(Options{Repository: dir, ID: "bench", Engine: engine, Tiers: tiers.Only(memory.New(memory.Options{})), LastStop: StopClean,
 		DraftDir: filepath.Join(dir, "drafts"), CacheDir: filepath.Join(dir, "cache")})
 	if err != nil {
 		b.Fatal(err)

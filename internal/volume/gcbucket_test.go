@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/s3"
 	"github.com/rdfs/rdfs/tiers/s3/s3test"
 )
@@ -29,7 +30,7 @@ func TestGCOfABucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, limited, func(o *Options) { o.Store = store })
+	r := newRig(t, limited, func(o *Options) { o.Tiers = tiers.Only(store) })
 	stored := func() (n int, size int64) {
 		for info, err := range store.List(bg(t), "packs/") {
 			if err != nil {

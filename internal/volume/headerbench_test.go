@@ -19,6 +19,7 @@ import (
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
 	"github.com/rdfs/rdfs/internal/header"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/dir"
 )
 
@@ -39,7 +40,7 @@ func BenchmarkHeaderCapture(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v, err := Open(Options{Repository: home, ID: "bench", Engine: engine, Store: store, DraftDir: filepath.Join(home, "drafts"),
+	v, err := Open(Options{Repository: home, ID: "bench", Engine: engine, Tiers: tiers.Only(store), DraftDir: filepath.Join(home, "drafts"),
 		CacheDir: filepath.Join(home, "cache"), SealAfter: time.Hour, LastStop: StopClean})
 	if err != nil {
 		b.Fatal(err)

@@ -10,17 +10,33 @@ import (
 // what nothing refers to of them is no garbage.
 type packing struct {
 	mu  sync.Mutex
-	ids map[blob.PackID]struct{}
-	n   int // batches under way
+	ids map[blob.PackID]string // the tier that took it; empty: none yet
+	n   int                    // batches under way
 }
 
 func (p *packing) add(id blob.PackID) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.ids == nil {
-		p.ids = make(map[blob.PackID]struct{})
+		p.ids = make(map[blob.PackID]string)
 	}
-	p.ids[id] = struct{}{}
+	p.ids[id] = ""
+}
+
+// stored notes which tier has taken a pack.
+func (p *packing) stored(id blob.PackID, tier string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.ids[id]; ok {
+		p.ids[id] = tier
+	}
+}
+
+// tier returns which tier has taken a pack.
+func (p *packing) tier(id blob.PackID) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ids[id]
 }
 
 func (p *packing) drop(id blob.PackID) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/pack"
 )
 
@@ -168,7 +169,7 @@ func (g *collector) flush() error {
 			return fmt.Errorf("store pack %s: %w", id, err)
 		}
 		err := v.cat.Update(func(tx *catalog.Tx) error {
-			tx.PutPack(&catalog.Pack{ID: id, Size: int64(len(data)), Chunks: m.w.Chunks(), Sum: m.w.Sum(), State: catalog.PackStored})
+			v.newPack(tx, catalog.Pack{ID: id, Size: int64(len(data)), Chunks: m.w.Chunks(), Sum: m.w.Sum()})
 			return nil
 		})
 		for rest := m.moved; err == nil && len(rest) > 0; {
@@ -243,12 +244,24 @@ func (g *collector) orphans() error {
 		g.publish() // the rows of some may have gone lately
 	}
 	n := int64(0)
-	for info, err := range g.v.store.List(g.ctx, pack.Prefix) {
+	var errs []error
+	for _, t := range g.v.store.Tiers() { // what one does not tell, the others may
+		errs = append(errs, g.orphansIn(t.Store, &n))
+	}
+	if g.r.Unexplained > 0 {
+		g.v.log.Warn("the tier holds packs from a time when the drive was not in use; they are kept. Was the catalog put back from a backup?", "packs", g.r.Unexplained)
+	}
+	return errors.Join(errs...)
+}
+
+// orphansIn does so in one tier; n counts the objects of all.
+func (g *collector) orphansIn(store tiers.Store, n *int64) error {
+	for info, err := range store.List(g.ctx, pack.Prefix) {
 		if err != nil {
 			return err
 		}
-		n++
-		g.progress(Progress{Phase: "looking for orphans", Done: n, Unit: "objects"})
+		*n++
+		g.progress(Progress{Phase: "looking for orphans", Done: *n, Unit: "objects"})
 		id, ok := pack.ParseKey(info.Key)
 		// First who stores one, then the row: it is there before the other ends.
 		if !ok || !g.old(id) || g.v.packing.has(id) {
@@ -272,15 +285,12 @@ func (g *collector) orphans() error {
 		case g.hold != nil:
 			continue
 		case !g.dry:
-			if err := g.v.store.Delete(g.ctx, info.Key); err != nil {
+			if err := store.Delete(g.ctx, info.Key); err != nil {
 				return err
 			}
 		}
 		g.r.OrphansGone++
 		g.r.FreedBytes += info.Size
-	}
-	if g.r.Unexplained > 0 {
-		g.v.log.Warn("the tier holds packs from a time when the drive was not in use; they are kept. Was the catalog put back from a backup?", "packs", g.r.Unexplained)
 	}
 	return nil
 }

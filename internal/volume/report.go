@@ -30,6 +30,12 @@ type Status struct {
 	PackBytes        int64     `json:"pack_bytes"`
 	FreeBytes        int64     `json:"free_bytes"` // on the disk of the drafts
 
+	// Tiers are where packs are kept, the nearest first. Copies that are still to be made,
+	// or moved, wait for one of them.
+	Tiers        []TierStatus `json:"tiers"`
+	Waiting      int          `json:"copies_waiting"` // packs
+	WaitingBytes int64        `json:"copies_waiting_bytes"`
+
 	History History `json:"history"`
 
 	// NamesRefused counts names that the naming scheme refused since the mount, and
@@ -41,7 +47,8 @@ type Status struct {
 	// setxattr, ...; "warned" where it was accepted) and by field, "" when it was the name as a whole.
 	Refusals []RefusalCount `json:"refusals"`
 
-	// SafeToUnplug: everything that was closed is sealed, and the catalog is durable.
+	// SafeToUnplug: everything that was closed is sealed, the catalog is durable, and all
+	// copies that are asked for are made.
 	SafeToUnplug bool     `json:"safe_to_unplug"`
 	Why          []string `json:"why,omitempty"` // what is not safe yet, for people
 }
@@ -51,6 +58,14 @@ type RefusalCount struct {
 	Op    string `json:"op"`
 	Field string `json:"field"`
 	Count int64  `json:"count"`
+}
+
+// TierStatus says how a tier answers.
+type TierStatus struct {
+	Name     string    `json:"name"`
+	Provider string    `json:"provider"`
+	Error    string    `json:"error,omitempty"` // of the last try; empty: it answers, or was not asked yet
+	Since    time.Time `json:"since,omitzero"`  // it does not answer
 }
 
 // History says what history costs: what the last mark of a garbage collection found,

@@ -149,7 +149,7 @@ func newRig(t testing.TB, with ...func(*Options)) *rig {
 	}
 	r := &rig{t: t, dir: t.TempDir(), clock: newClock(), engine: kv.NewMemory(), mem: memory.New(memory.Options{})}
 	r.store = newGate(r.mem)
-	r.o = Options{Repository: r.dir, ID: "test", Engine: r.engine, Store: r.store,
+	r.o = Options{Repository: r.dir, ID: "test", Engine: r.engine, Tiers: tiers.Only(r.store),
 		DraftDir: filepath.Join(r.dir, "drafts"), CacheDir: filepath.Join(r.dir, "cache"),
 		SealAfter: 5 * time.Millisecond, SealWorkers: 1, LastStop: StopClean, Now: r.clock.now,
 		Logger: slog.New(slog.NewTextHandler(logTo{t}, &slog.HandlerOptions{Level: slog.LevelInfo}))}

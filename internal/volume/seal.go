@@ -229,7 +229,7 @@ func (s *sealer) read(b *draft.Batch, w *sealed) (m blob.Manifest, known bool, e
 func (v *Volume) recordPacks(stored *draft.Stored) error {
 	for _, p := range stored.Packs {
 		err := v.cat.Update(func(tx *catalog.Tx) error {
-			tx.PutPack(&catalog.Pack{ID: p.ID, Size: p.Size, Chunks: p.Chunks, Sum: p.Sum, State: catalog.PackStored})
+			v.newPack(tx, catalog.Pack{ID: p.ID, Size: p.Size, Chunks: p.Chunks, Sum: p.Sum})
 			return nil
 		})
 		if err != nil {
@@ -253,6 +253,7 @@ func (v *Volume) recordPacks(stored *draft.Stored) error {
 	for _, p := range stored.Packs {
 		v.packing.drop(p.ID)
 	}
+	v.copies.wake()
 	return nil
 }
 

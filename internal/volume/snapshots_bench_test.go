@@ -11,6 +11,7 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/blob"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/memory"
 )
 
@@ -22,7 +23,7 @@ func bigVolume(b *testing.B, n int) *Volume {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v, err := Open(Options{Repository: dir, ID: "bench", Engine: engine, Store: memory.New(memory.Options{}),
+	v, err := Open(Options{Repository: dir, ID: "bench", Engine: engine, Tiers: tiers.Only(memory.New(memory.Options{})),
 		DraftDir: filepath.Join(dir, "drafts"), CacheDir: filepath.Join(dir, "cache"), LastStop: StopClean})
 	if err != nil {
 		b.Fatal(err)

@@ -27,15 +27,23 @@ func (s *source) Manifest(_ context.Context, id blob.ID) (m blob.Manifest, err e
 }
 
 // Chunks looks for chunks again when the pack is gone in which they were: they may
-// have been moved, and the pack removed, since.
+// have been moved, and the pack removed, since. A pack that turns out to be damaged is
+// repaired from another copy, if there is one.
 func (s *source) Chunks(ctx context.Context, chunks []blob.Chunk, yield func(i int, p []byte) error) error {
 	located, err := s.locate(chunks)
+	healed := blob.PackID{} // the last that was damaged
 	for done := 0; err == nil; {
 		base := done
 		err = s.reader.Chunks(ctx, located, func(i int, p []byte) error {
 			done = base + i + 1
 			return yield(base+i, p)
 		})
+		if errors.Is(err, blob.ErrCorrupt) && done < len(chunks) && healed != located[done-base].Location.Pack {
+			if healed = located[done-base].Location.Pack; (*Volume)(s).heal(ctx, healed) {
+				located, err = located[done-base:], nil
+				continue
+			}
+		}
 		if err == nil || !isNotFound(err) {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/rdfs/rdfs/catalog"
+	"github.com/rdfs/rdfs/internal/blob"
 )
 
 // Status says how the drive is.
@@ -25,6 +26,9 @@ func (v *Volume) Status(context.Context) (Status, error) {
 	}
 	if err := v.cat.Err(); err != nil {
 		s.ReadOnlyWhy = err.Error()
+	}
+	if err := v.tierStatus(&s); err != nil {
+		return s, err
 	}
 	for _, n := range v.nodes.inUse() {
 		n.mu.Lock()
@@ -57,6 +61,26 @@ func (v *Volume) Status(context.Context) (Status, error) {
 	return s, nil
 }
 
+// tierStatus says how the tiers are, and what waits for them.
+func (v *Volume) tierStatus(s *Status) error {
+	for _, h := range v.store.Health() {
+		t := TierStatus{Name: h.Name, Provider: h.Provider, Since: h.Since}
+		if h.Err != nil {
+			t.Error = h.Err.Error()
+		}
+		s.Tiers = append(s.Tiers, t)
+	}
+	return v.cat.View(func(tx *catalog.Tx) error {
+		return tx.Moves(blob.PackID{}, func(m *catalog.Move) bool {
+			s.Waiting++
+			if p, err := tx.Pack(m.Pack); err == nil {
+				s.WaitingBytes += p.Size
+			}
+			return true
+		})
+	})
+}
+
 // judge says whether everything is safe, and if not, why.
 func (s *Status) judge(pending int) {
 	if s.ReadOnlyWhy != "" {
@@ -70,6 +94,15 @@ func (s *Status) judge(pending int) {
 	}
 	if len(s.SealErrors) > 0 {
 		s.Why = append(s.Why, "sealing fails: "+s.SealErrors[0])
+	}
+	if s.Waiting > 0 {
+		why := fmt.Sprintf("%d packs wait to be copied", s.Waiting)
+		for _, t := range s.Tiers {
+			if t.Error != "" {
+				why += fmt.Sprintf(", and tier %s is away", t.Name)
+			}
+		}
+		s.Why = append(s.Why, why)
 	}
 	if pending > 0 {
 		s.Why = append(s.Why, "the last changes are being written")

@@ -23,17 +23,18 @@ import (
 	"github.com/rdfs/rdfs/tiers"
 )
 
-// Options of Open. Engine, Store, DraftDir and CacheDir are required; the zero
+// Options of Open. Engine, Tiers, DraftDir and CacheDir are required; the zero
 // value of the others takes the default.
 type Options struct {
 	Repository string // directory, for people
 	ID         string // of the repository
 
-	Engine   kv.Engine   // of the catalog; the volume owns it from Open on
-	Store    tiers.Store // the first tier
-	Keys     Keys        // of an encrypted repository; nil: it is not encrypted
-	DraftDir string      // unsealed bytes
-	CacheDir string      // sealed bytes; on the same filesystem as DraftDir
+	Engine   kv.Engine    // of the catalog; the volume owns it from Open on
+	Tiers    []tiers.Tier // the nearest first, which takes what is new
+	Copies   int          // of each pack, in as many tiers, at different providers where they can be; default 1
+	Keys     Keys         // of an encrypted repository; nil: it is not encrypted
+	DraftDir string       // unsealed bytes
+	CacheDir string       // sealed bytes; on the same filesystem as DraftDir
 
 	CacheMax      int64 // bytes; 0: no bound but the free space
 	CacheMinFree  int64 // bytes
@@ -90,7 +91,7 @@ type Volume struct {
 	log    *slog.Logger
 	now    func() time.Time
 	cat    *catalog.Catalog
-	store  tiers.Store
+	store  *tiers.Stack
 	cache  *cache.Cache
 	pipe   *draft.Pipeline
 	reader *draft.Reader
@@ -116,6 +117,7 @@ type Volume struct {
 	mountpoint  atomic.Pointer[string]
 	collecting  sync.Mutex // held by the one garbage collection that runs
 	packing     packing
+	copies      copies
 	swept       atomic.Uint64 // counts chunks and contents that were removed; raised in Updates
 	ops         atomic.Int64  // requests served, to see whether the foreground is busy
 }
@@ -152,8 +154,10 @@ func Open(o Options) (*Volume, error) {
 		o.SealWorkers = max(1, runtime.NumCPU()/2)
 	}
 	o.GC.fill()
-	v := &Volume{o: o, log: o.Logger, now: o.Now, store: o.Store, ring: ringOf(o.Keys)}
-	v.reader = draft.NewReader(o.Store, v.ring)
+	v := &Volume{o: o, log: o.Logger, now: o.Now, ring: ringOf(o.Keys)}
+	v.store = tiers.NewStack(tiers.StackOptions{Tiers: o.Tiers, Where: v.whereIs, Stored: v.packStored, Suspect: v.suspectPack, Now: o.Now})
+	v.reader = draft.NewReader(v.store, v.ring)
+	v.copies.init()
 	v.ctx, v.cancel = context.WithCancel(context.Background())
 	v.nodes.init()
 	v.chores.before = v.settleChores
@@ -181,7 +185,7 @@ func Open(o Options) (*Volume, error) {
 		return nil, errors.Join(err, v.cat.Close())
 	}
 	v.cat.View(func(tx *catalog.Tx) error { v.tombs.since = tx.Epoch(); return nil })
-	v.pipe = draft.New(draft.Options{Store: o.Store, Has: v.hasChunk, HasContent: v.hasContent,
+	v.pipe = draft.New(draft.Options{Store: v.store, Has: v.hasChunk, HasContent: v.hasContent,
 		NewPackID: v.newPackID, Ring: v.ring, Logger: o.Logger})
 	v.sealer = newSealer(v)
 	if err := v.recover(); err != nil {
@@ -197,7 +201,7 @@ func Open(o Options) (*Volume, error) {
 // open any more: what is still open for writing stays a draft for the next run.
 // When ctx ends early the rest is left unsealed; it is not lost.
 func (v *Volume) Close(ctx context.Context, progress func(Progress)) error {
-	err := v.Sync(ctx, "", progress)
+	err := v.Flush(ctx, progress)
 	return errors.Join(err, v.stop())
 }
 

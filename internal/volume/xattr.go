@@ -269,6 +269,11 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 	}
 	var val string
 	switch name {
+	case "copies", "tier":
+		if row.Gen == 0 {
+			p := v.placesOf(row.Content)
+			val = p.attr(name)
+		}
 	case "id":
 		return fileAttr(row.File), nil
 	case "seq":
@@ -288,6 +293,8 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 			val = "local"
 		case row.Gen != 0:
 			val = "draft"
+		case v.placesOf(row.Content).waits:
+			val = "sealed"
 		}
 	case "author":
 		if row.Gen != 0 || row.Seq != 0 {
