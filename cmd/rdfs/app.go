@@ -95,7 +95,7 @@ func (a *app) root() *cobra.Command {
 	add("versions", a.logCommand(), a.restoreCommand(), a.sealCommand(), a.snapshotCommand(), a.trashCommand(), a.undeleteCommand())
 	add("metadata", a.metaCommand(), a.tagCommand(), a.findCommand())
 	add("names", a.namesCommand(), a.whyCommand())
-	add("care", a.tierCommand(), a.syncCommand(), a.checkCommand(), a.holdCommand(), a.gcCommand(), a.recoverCommand(), a.keyCommand(), a.configCommand())
+	add("care", a.tierCommand(), a.syncCommand(), a.checkCommand(), a.scrubCommand(), a.holdCommand(), a.gcCommand(), a.recoverCommand(), a.keyCommand(), a.configCommand())
 	root.AddCommand(a.versionCommand())
 	return root
 }

@@ -63,6 +63,11 @@ func (d *fakeDrive) GC(_ context.Context, dryRun bool, _ func(volume.Progress)) 
 	return volume.GCResult{DryRun: dryRun, PacksGone: 1, FreedBytes: 1 << 20}, nil
 }
 
+func (d *fakeDrive) Scrub(_ context.Context, req volume.ScrubRequest, _ func(volume.Progress)) (volume.ScrubResult, error) {
+	d.called("scrub %d %v", req.Rate, req.OlderThan)
+	return volume.ScrubResult{Packs: 3, Bytes: 1 << 20, Bad: 1, Repaired: 1}, nil
+}
+
 func (d *fakeDrive) called(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -2,12 +2,8 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
-	"slices"
 
 	"github.com/spf13/cobra"
-
-	"github.com/rdfs/rdfs/internal/config"
 )
 
 func (a *app) tierCommand() *cobra.Command {
@@ -19,7 +15,7 @@ docs/tiers.md.`,
 		Args: want(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.tierAddCommand())
+	cmd.AddCommand(a.tierAddCommand(), a.tierTestCommand())
 	return cmd
 }
 
@@ -39,16 +35,11 @@ as a new one. A mounted drive uses it from its next mount on.`,
 			if err != nil {
 				return err
 			}
-			c, err := loadRepository(w.repo)
+			t, o, err := a.tierNamed(args[0], w.repo)
 			if err != nil {
 				return err
 			}
-			i := slices.IndexFunc(c.Tiers, func(t config.Tier) bool { return t.Name == args[0] })
-			if i < 0 {
-				return failf(exitNotFound, "rdfs.yaml names no tier %q: add it to `tiers:` first", args[0])
-			}
-			o := openOptions{Dir: w.repo, Config: c, Now: a.now, Logger: slog.New(slog.DiscardHandler)}
-			store, err := openStore(cmd.Context(), c.Tiers[i], o, true)
+			store, err := openStore(cmd.Context(), t, o, true)
 			if err != nil {
 				return err
 			}

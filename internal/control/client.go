@@ -99,6 +99,12 @@ func (c *Client) GC(ctx context.Context, dryRun bool, progress func(volume.Progr
 	return res, err
 }
 
+// Scrub implements Drive.
+func (c *Client) Scrub(ctx context.Context, req volume.ScrubRequest, progress func(volume.Progress)) (res volume.ScrubResult, err error) {
+	err = c.call(ctx, "POST", "scrub", req, &res, progress)
+	return res, err
+}
+
 // Unmount asks the process to unmount, seal and end. It returns when the mount is
 // gone; the process may live a moment longer (see LockedBy).
 func (c *Client) Unmount(ctx context.Context, req UnmountRequest, progress func(volume.Progress)) error {

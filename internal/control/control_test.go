@@ -71,6 +71,10 @@ func (d *fakeDrive) GC(ctx context.Context, dryRun bool, progress func(volume.Pr
 	return volume.GCResult{DryRun: dryRun, PacksGone: 7}, nil
 }
 
+func (d *fakeDrive) Scrub(_ context.Context, req volume.ScrubRequest, _ func(volume.Progress)) (volume.ScrubResult, error) {
+	return volume.ScrubResult{Packs: req.Rate, Passed: int64(req.OlderThan)}, nil
+}
+
 func (d *fakeDrive) Check(_ context.Context, data bool, progress func(volume.Progress)) (volume.CheckResult, error) {
 	for i := range int64(10000) {
 		progress(volume.Progress{Phase: "rows", Done: i})
@@ -140,6 +144,9 @@ func TestEveryRequestReachesTheDrive(t *testing.T) {
 	}
 	if res, err := c.GC(ctx, true, nil); err != nil || !res.DryRun || res.PacksGone != 7 {
 		t.Errorf("gc: %+v, %v", res, err)
+	}
+	if res, err := c.Scrub(ctx, volume.ScrubRequest{Rate: 5, OlderThan: 6}, nil); err != nil || res.Packs != 5 || res.Passed != 6 {
+		t.Errorf("scrub: %+v, %v", res, err)
 	}
 	_ = last // progress is thinned out by time: a fast check may report none
 }

@@ -30,6 +30,8 @@ type Drive interface {
 	// GC forgets what is no longer kept and removes what nothing refers to; with
 	// dryRun it only says so.
 	GC(ctx context.Context, dryRun bool, progress func(volume.Progress)) (volume.GCResult, error)
+	// Scrub reads every copy of every pack, and repairs those that are damaged.
+	Scrub(ctx context.Context, req volume.ScrubRequest, progress func(volume.Progress)) (volume.ScrubResult, error)
 	Metadata
 }
 

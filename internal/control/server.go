@@ -68,6 +68,7 @@ func NewServer(o Options) *Server {
 	mux.HandleFunc("POST /v1/check", stream(s, s.check))
 	mux.HandleFunc("POST /v1/check/names", stream(s, s.checkNames))
 	mux.HandleFunc("POST /v1/gc", stream(s, s.gc))
+	mux.HandleFunc("POST /v1/scrub", stream(s, s.scrub))
 	mux.HandleFunc("POST /v1/unmount", stream(s, s.unmount))
 	s.http = &http.Server{
 		Handler:           mux,
@@ -297,6 +298,17 @@ func (s *Server) gc(ctx context.Context, req request) (volume.GCResult, error) {
 	}
 	s.o.Logger.Info("asked to collect garbage", "uid", req.who.UID, "pid", req.who.PID, "dry_run", r.DryRun)
 	return s.o.Drive.GC(ctx, r.DryRun, req.progress)
+}
+
+func (s *Server) scrub(ctx context.Context, req request) (volume.ScrubResult, error) {
+	var r volume.ScrubRequest
+	if err := req.body(&r); err != nil {
+		return volume.ScrubResult{}, err
+	}
+	if err := s.owner(req.who, "scrub"); err != nil {
+		return volume.ScrubResult{}, err
+	}
+	return s.o.Drive.Scrub(ctx, r, req.progress)
 }
 
 func (s *Server) unmount(ctx context.Context, req request) (struct{}, error) {

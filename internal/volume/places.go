@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/internal/blob"
@@ -15,6 +16,8 @@ type places struct {
 	whole  []string // tiers that hold all of it, the nearest first
 	some   []string // tiers that hold a part of it
 	waits  bool     // it has not as many copies as are asked for
+
+	verified catalog.Time // each of its packs was read and found right later; 0: one never was
 }
 
 // placesOf finds out where a content is.
@@ -39,9 +42,15 @@ func (v *Volume) placesOf(id blob.ID) (p places) {
 			if err != nil {
 				return err
 			}
-			copies := v.countCopies(&row, in)
+			copies, verified := v.countCopies(&row, in), catalog.Time(0)
+			for _, c := range row.Where {
+				verified = max(verified, c.Verified)
+			}
 			if len(seen) == 1 || copies < p.copies {
 				p.copies = copies
+			}
+			if len(seen) == 1 || verified < p.verified {
+				p.verified = verified
 			}
 			if move, err := tx.Move(l.Pack); err == nil && copies < len(move.Want) {
 				p.waits = true
@@ -76,12 +85,17 @@ func (v *Volume) countCopies(row *catalog.Pack, in map[string]int) (copies int) 
 	return copies
 }
 
-// attr returns user.rdfs.copies or user.rdfs.tier. The tiers that hold all of the file
+// attr returns user.rdfs.copies, user.rdfs.tier or user.rdfs.verified. The tiers that hold all of the file
 // stand with commas between them; if none does, those that hold a part of it with +.
 func (p *places) attr(name string) string {
 	switch {
 	case p.copies == 0:
 		return ""
+	case name == "verified":
+		if p.verified == 0 {
+			return ""
+		}
+		return p.verified.Time().UTC().Format(time.RFC3339)
 	case name == "copies":
 		return strconv.Itoa(p.copies)
 	case len(p.whole) > 0:

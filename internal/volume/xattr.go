@@ -269,7 +269,7 @@ func (v *Volume) computedAttr(i catalog.Inode, name string) ([]byte, error) {
 	}
 	var val string
 	switch name {
-	case "copies", "tier":
+	case "copies", "tier", "verified":
 		if row.Gen == 0 {
 			p := v.placesOf(row.Content)
 			val = p.attr(name)
