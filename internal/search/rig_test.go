@@ -15,6 +15,7 @@ import (
 	"github.com/rdfs/rdfs/internal/search/index"
 	"github.com/rdfs/rdfs/internal/search/query"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/memory"
 )
 
@@ -34,7 +35,7 @@ func newRig(t testing.TB) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := volume.Open(volume.Options{Engine: kv.NewMemory(), Store: memory.New(memory.Options{}), DraftDir: filepath.Join(dir, "drafts"),
+	v, err := volume.Open(volume.Options{Engine: kv.NewMemory(), Tiers: tiers.Only(memory.New(memory.Options{})), DraftDir: filepath.Join(dir, "drafts"),
 		CacheDir: filepath.Join(dir, "cache"), SealAfter: time.Hour, Schema: s})
 	if err != nil {
 		t.Fatal(err)
