@@ -10,6 +10,7 @@ import (
 	"github.com/rdfs/rdfs/catalog"
 	"github.com/rdfs/rdfs/catalog/kv"
 	"github.com/rdfs/rdfs/internal/volume"
+	"github.com/rdfs/rdfs/tiers"
 	"github.com/rdfs/rdfs/tiers/memory"
 )
 
@@ -21,7 +22,7 @@ func BenchmarkImport(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	v, err := volume.Open(volume.Options{Repository: home, ID: "bench", Engine: engine, Store: memory.New(memory.Options{}), LastStop: volume.StopClean,
+	v, err := volume.Open(volume.Options{Repository: home, ID: "bench", Engine: engine, Tiers: tiers.Only(memory.New(memory.Options{})), LastStop: volume.StopClean,
 		DraftDir: filepath.Join(home, "drafts"), CacheDir: filepath.Join(home, "cache"), SealAfter: time.Hour})
 	if err != nil {
 		b.Fatal(err)
