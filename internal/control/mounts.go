@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // FSType is the type under which drives stand in the table of mounts.
@@ -74,15 +75,27 @@ func unescape(s string) string {
 	return b.String()
 }
 
-// Stale reports whether the process behind the mount is dead.
+// patience is how long a mount may take to answer.
+const patience = 5 * time.Second
+
+// Stale reports whether the process behind the mount is dead. One that does not answer
+// is not known to be.
 func (m Mount) Stale() bool {
-	// Attributes may be cached; opening asks the process.
-	f, err := os.Open(m.Mountpoint)
-	if err != nil {
-		return errors.Is(err, syscall.ENOTCONN)
+	dead := make(chan bool, 1)
+	go func() {
+		// Attributes may be cached; opening asks the process.
+		f, err := os.Open(m.Mountpoint)
+		if err == nil {
+			f.Close()
+		}
+		dead <- errors.Is(err, syscall.ENOTCONN)
+	}()
+	select {
+	case yes := <-dead:
+		return yes
+	case <-time.After(patience):
+		return false
 	}
-	defer f.Close()
-	return false
 }
 
 // Find returns the drive that holds the absolute path, and the path in the drive.
