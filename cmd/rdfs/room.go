@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"runtime/debug"
+	"runtime/metrics"
 	"sync"
+	"time"
 
 	"github.com/rdfs/rdfs/internal/metadata"
 )
@@ -39,6 +41,41 @@ func (r *room) take() (leave func()) {
 			debug.SetMemoryLimit(r.before)
 		}
 	}
+}
+
+// heapLimit returns the memory limit of a mount whose heap has live bytes in use. The
+// search index of a million files alone is more than memoryLimit; a limit below what is
+// in use frees nothing, and costs half of the processor time.
+func heapLimit(live uint64) int64 { return max(memoryLimit, int64(live+live/2)) }
+
+// heapCheck is how often follow looks.
+const heapCheck = 5 * time.Second
+
+// follow keeps the memory limit above what is in use, until ctx ends.
+func (r *room) follow(ctx context.Context) {
+	tick := time.NewTicker(heapCheck)
+	defer tick.Stop()
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			metrics.Read(live)
+			r.rest(heapLimit(live[0].Value.Uint64()))
+		}
+	}
+}
+
+// rest sets the limit that holds when nobody needs room.
+func (r *room) rest(limit int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.before = limit
+	if r.users > 0 {
+		limit = max(limit, changeLimit)
+	}
+	debug.SetMemoryLimit(limit)
 }
 
 // ChangeMeta implements control.Drive.

@@ -89,6 +89,7 @@ func (d *openVolume) Background(ctx context.Context) {
 	all.Go(func() { d.RunSchedule(ctx) })
 	all.Go(func() { d.RunGC(ctx) })
 	all.Go(func() { d.runSearch(ctx) })
+	all.Go(func() { d.room.follow(ctx) })
 	all.Go(func() { d.RunCopies(ctx) })
 	for _, one := range d.shipper {
 		all.Go(func() { one.Run(ctx) })

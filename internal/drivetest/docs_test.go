@@ -145,10 +145,10 @@ var docClaims = []docClaim{
 		d.sync(p)
 		wantVersions(t, dir, "f", "one")
 	}},
-	{"`user.rdfs.seq`, `.blake3`, `.state`, `.author`, `.program` and `.id` answer by name and are not listed, so copies do not carry them along; setting anything below `user.rdfs.` gives EPERM", func(t *testing.T, d *drive, dir string) {
+	{"`user.rdfs.seq`, `.blake3`, `.state`, `.copies`, `.tier`, `.verified`, `.author`, `.program` and `.id` answer by name and are not listed, so copies do not carry them along; setting anything below `user.rdfs.` gives EPERM", func(t *testing.T, d *drive, dir string) {
 		p := saveVersion(t, d, dir, "f", "one")
 		buf := make([]byte, 4096)
-		for _, name := range []string{"seq", "blake3", "state", "author", "program", "id"} {
+		for _, name := range []string{"seq", "blake3", "state", "copies", "tier", "author", "program", "id"} {
 			if n, err := unix.Getxattr(p, "user.rdfs."+name, buf); err != nil || n == 0 {
 				t.Errorf("user.rdfs.%s: %d bytes, %v", name, n, err)
 			}

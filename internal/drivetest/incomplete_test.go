@@ -101,7 +101,7 @@ func TestIncompleteFilesAreLinkedUntilTheyAreComplete(t *testing.T) {
 	}) {
 		t.Errorf("in the end:\n%s", linksIn(t, dir))
 	}
-	if got := run(t, exec.Command("find", d.path(".rdfs"), "-type", "l")); strings.Count(got, "\n") != 2 {
+	if got := run(t, exec.Command("find", dir, "-type", "l")); strings.Count(got, "\n") != 2 {
 		t.Errorf("find sees\n%s", got)
 	}
 	d.check()
